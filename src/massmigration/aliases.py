@@ -1,0 +1,66 @@
+"""Which databases there are, and which of them we manage."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import connections, router
+
+from massmigration import capabilities
+from massmigration.conf import get_settings
+from massmigration.exceptions import CannotRunOnDB, DbAliasNotAllowed
+
+
+def get_all_db_aliases() -> list[str]:
+    """Give all aliases of `DATABASES`."""
+    return list(settings.DATABASES)
+
+
+def managed_aliases() -> list[str]:
+    """Give the aliases on which migrations are applied.
+
+    `MASSMIGRATION_DATABASES` if set; else those on which the router allows our record table,
+    less the mirrors of another one.
+
+    Raises:
+        DbAliasNotAllowed: when the setting names an unknown alias.
+    """
+    from massmigration.models import MigrationRecord
+
+    chosen = get_settings().DATABASES
+    if chosen is not None:
+        for alias in chosen:
+            check_alias(alias, "MASSMIGRATION_DATABASES names")
+        return list(chosen)
+    return [
+        alias
+        for alias in connections
+        if not connections[alias].settings_dict.get("TEST", {}).get("MIRROR")
+        and router.allow_migrate_model(alias, MigrationRecord)
+    ]
+
+
+def check_alias(alias: str, who: str = "There is") -> None:
+    """Refuse an alias that `DATABASES` does not have.
+
+    Raises:
+        DbAliasNotAllowed: naming the ones that exist.
+    """
+    if alias not in settings.DATABASES:
+        verb = "no database" if who == "There is" else "the unknown database"
+        msg = f"{who} {verb} {alias!r}; must be one of: {', '.join(settings.DATABASES)}."
+        raise DbAliasNotAllowed(msg)
+
+
+def refuse_read_only(alias: str) -> None:
+    """Refuse a server that takes no writes.
+
+    Raises:
+        CannotRunOnDB: with the reason and the setting that leaves the alias out.
+    """
+    reason = capabilities.of(alias).read_only_reason()
+    if reason:
+        msg = (
+            f"Database {alias!r} cannot be written to: {reason}."
+            " Leave it out with MASSMIGRATION_DATABASES."
+        )
+        raise CannotRunOnDB(msg)

@@ -1,0 +1,15 @@
+"""The Django application."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MassMigrationConfig(AppConfig):
+    """Names the application; what it does at start-up is in `ready`."""
+
+    name = "massmigration"
+    label = "massmigration"
+    verbose_name = _("Mass Migrations")
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,131 @@
+"""What is true of a database that we know nothing special about."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.db import InterfaceError, OperationalError
+from django.db.models import BigIntegerField, Value
+from django.db.models.expressions import RawSQL
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.expressions import Combinable
+
+
+class Database:
+    """Answers for one connection; vendors say what is different with them."""
+
+    transactions = True
+    """Whether many rows can be written in one transaction."""
+
+    row_locks = False
+    """Whether `SELECT … FOR UPDATE` locks rows."""
+
+    skip_locked = False
+    lock_of_self = False
+    """Whether the lock can be limited to one table of a join."""
+
+    no_key_locks = False
+    """Whether a row can be locked so that rows that refer to it may still be inserted."""
+
+    single_writer = False
+    """Whether one transaction that writes keeps all others from writing."""
+
+    row_comparison = True
+    """Whether `(a, b) > (x, y)` uses the index on (a, b)."""
+
+    batch_seconds = 0.5
+    pause_share = 0.0
+    """Rest after a batch, as a share of how long the batch took."""
+
+    clock_sql: str | None = None
+    """Milliseconds since 1970 in UTC, as an SQL expression."""
+
+    retryable_codes: frozenset[str] = frozenset()
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        """Answer for this connection."""
+        self.connection = connection
+
+    def clock(self) -> Combinable:
+        """Give the database's time as an expression: milliseconds since 1970, UTC."""
+        if self.clock_sql is None:
+            return Value(time.time_ns() // 1_000_000, output_field=BigIntegerField())
+        return RawSQL(self.clock_sql, [], output_field=BigIntegerField())  # noqa: S611 - a constant
+
+    def now_ms(self) -> int:
+        """Ask the database for its time: milliseconds since 1970, UTC."""
+        if self.clock_sql is None:
+            return time.time_ns() // 1_000_000
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {self.clock_sql}")
+            return int(cursor.fetchone()[0])
+
+    def isolate_batch(self) -> None:
+        """Before a batch's transaction begins: ask for the isolation that it needs."""
+
+    def limit_batch(self, hold_seconds: float, lock_seconds: float) -> None:
+        """Inside a batch's transaction: let the server end it when its worker is frozen."""
+
+    def limit_lock_wait(self, lock_seconds: float) -> None:
+        """Inside a transaction: wait for locks no longer than this."""
+
+    def transaction_is_lost(self) -> bool:
+        """Tell, without asking the server, whether the open transaction cannot go on."""
+        return False
+
+    def session_id(self) -> str:
+        """Name the database session of this connection; "" where there is no such thing."""
+        return ""
+
+    def end_session_hint(self, session: str) -> str:
+        """Give the command that ends a session; "" where there is none."""
+        del session
+        return ""
+
+    def read_only_reason(self) -> str:
+        """Say why nothing can be written here; "" where something can."""
+        return ""
+
+    def estimate_rows(self, table: str) -> int | None:
+        """Give the planner's idea of how many rows a table has, without counting."""
+        del table
+        return None
+
+    def advice(self) -> str:
+        """Say what an operator should know about this database; "" for nothing."""
+        return ""
+
+    def is_retryable(self, error: BaseException) -> bool:
+        """Tell whether the same batch may succeed when it is tried again."""
+        return any(self._code(each) in self.retryable_codes for each in _chain(error))
+
+    def is_connection_lost(self, error: BaseException) -> bool:
+        """Tell whether the error means that the server or the way to it is gone."""
+        for each in _chain(error):
+            if isinstance(each, InterfaceError):
+                return True
+            if isinstance(each, OperationalError) and self._is_lost(each):
+                return True
+        return False
+
+    def _is_lost(self, error: OperationalError) -> bool:
+        del error
+        return False
+
+    @staticmethod
+    def _code(error: BaseException) -> str:
+        cause: Any = error.__cause__ or error
+        return str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Give the error and what it was raised from, outermost first."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__
+    return chain

@@ -1,0 +1,92 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from massmigration.capabilities.base import Database
+
+if TYPE_CHECKING:
+    from django.db import OperationalError
+
+_IN_ERROR = 3  # libpq's PQTRANS_INERROR
+
+
+class PostgreSQL(Database):
+    """PostgreSQL. Only transaction-local settings are used, so pgbouncer may stand between."""
+
+    row_locks = True
+    skip_locked = True
+    lock_of_self = True
+    no_key_locks = True
+    clock_sql = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
+    # Serialization failure, deadlock, lock not available, statement timeout.
+    retryable_codes = frozenset({"40001", "40P01", "55P03", "57014"})
+
+    def limit_batch(self, hold_seconds: float, lock_seconds: float) -> None:
+        """Set the server's time limits for this transaction alone."""
+        limits = {
+            "idle_in_transaction_session_timeout": f"{int(hold_seconds * 1000)}",
+            "lock_timeout": f"{int(lock_seconds * 1000)}",
+        }
+        if self.connection.pg_version >= 140000:  # type: ignore[attr-defined]
+            limits["client_connection_check_interval"] = "2000"
+        self._set_local(limits)
+
+    def limit_lock_wait(self, lock_seconds: float) -> None:
+        """Set `lock_timeout` for this transaction alone."""
+        self._set_local({"lock_timeout": f"{int(lock_seconds * 1000)}"})
+
+    def transaction_is_lost(self) -> bool:
+        """Ask the driver, which knows the state from the server's last answer."""
+        connection: Any = self.connection.connection
+        if connection is None:
+            return True
+        if hasattr(connection, "info"):
+            return int(connection.info.transaction_status) == _IN_ERROR
+        return int(connection.get_transaction_status()) == _IN_ERROR
+
+    def session_id(self) -> str:
+        """Give the backend's process id, which the driver knows from the connection."""
+        connection: Any = self.connection.connection
+        if connection is None:
+            return ""
+        if hasattr(connection, "info"):
+            return str(connection.info.backend_pid)
+        return str(connection.get_backend_pid())
+
+    def end_session_hint(self, session: str) -> str:
+        """Give the statement that ends the session."""
+        return f"SELECT pg_terminate_backend({session});" if session else ""
+
+    def read_only_reason(self) -> str:
+        """Ask whether the server is a standby or the session may only read."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')"
+            )
+            in_recovery, read_only = cursor.fetchone()
+        if in_recovery:
+            return "the server is a standby (pg_is_in_recovery)"
+        return "default_transaction_read_only is on" if read_only == "on" else ""
+
+    def estimate_rows(self, table: str) -> int | None:
+        """Read `pg_class.reltuples` (-1 where the table was never analysed)."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)",
+                [self.connection.ops.quote_name(table)],
+            )
+            row = cursor.fetchone()
+        return int(row[0]) if row and row[0] >= 0 else None
+
+    def _set_local(self, limits: dict[str, str]) -> None:
+        calls = ", ".join("set_config(%s, %s, true)" for _ in limits)
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {calls}", [part for pair in limits.items() for part in pair])
+
+    def _is_lost(self, error: OperationalError) -> bool:
+        # Class 08 is "connection exception", class 57P "operator intervention"; a broken
+        # socket comes without any code.
+        code = self._code(error)
+        return code == "" or code.startswith(("08", "57P")) or code == "25P03"

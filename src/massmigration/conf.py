@@ -1,0 +1,139 @@
+"""Settings: one typed object with the defaults, made anew when a setting changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from massmigration.exceptions import SettingsError
+
+PREFIX = "MASSMIGRATION_"
+LOCAL_BACKEND = "massmigration.backends.local.LocalBackend"
+DJANGAE_BACKEND = "massmigration.backends.djangae.DjangaeBackend"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The value in force of each `MASSMIGRATION_…` setting; times are in seconds."""
+
+    BACKEND: str | None = None
+    """Dotted path of the backend class. None: djangae's where it is installed, else local."""
+
+    TASK_QUEUE: str | None = None
+    """Name of the Google Cloud Tasks queue (djangae backend only)."""
+
+    RECORD_CACHE_TIMEOUT: float = 60
+    """How long "this migration is applied" may be remembered by a process."""
+
+    DATABASES: tuple[str, ...] | None = None
+    """Aliases to manage. None: those on which the router allows our record table."""
+
+    LEASE: float = 15
+    """How long a shard stays with a worker that gives no sign of life."""
+
+    BATCH_SECONDS: float | None = None
+    """How long a batch should take. None: what suits the database."""
+
+    PAUSE_BETWEEN_BATCHES: float | None = None
+    """Rest after each batch. None: what suits the database."""
+
+    MAX_BATCH_SIZE: int = 10_000
+    """No batch has more rows than this."""
+
+    MAX_BATCH_HOLD: float = 900
+    """After how long without a statement the server may end a batch's transaction."""
+
+    SLICE_SECONDS: float = 60
+    """How long one slice of work on one shard lasts at most."""
+
+    POLL_SECONDS: float = 2
+    """How often a worker looks for work when it has none."""
+
+    LOCAL_THREAD: bool = True
+    """Whether a web process may work on migrations in a thread of its own."""
+
+    @property
+    def backend(self) -> str:
+        """Dotted path of the backend in force."""
+        if self.BACKEND:
+            return self.BACKEND
+        return DJANGAE_BACKEND if apps.is_installed("djangae.tasks") else LOCAL_BACKEND
+
+    @property
+    def backend_reason(self) -> str:
+        """Say why it is that backend."""
+        if self.BACKEND:
+            return "set by MASSMIGRATION_BACKEND"
+        if apps.is_installed("djangae.tasks"):
+            return "djangae.tasks is in INSTALLED_APPS"
+        return "the default"
+
+
+_POSITIVE = ("LEASE", "BATCH_SECONDS", "MAX_BATCH_SIZE", "MAX_BATCH_HOLD", "SLICE_SECONDS")
+_NOT_NEGATIVE = ("RECORD_CACHE_TIMEOUT", "PAUSE_BETWEEN_BATCHES", "POLL_SECONDS")
+
+
+@cache
+def get_settings() -> Settings:
+    """Read the project's settings.
+
+    Raises:
+        SettingsError: naming the setting, its value, and what it must be.
+    """
+    values: dict[str, Any] = {}
+    for field in fields(Settings):
+        name = PREFIX + field.name
+        if hasattr(django_settings, name):
+            values[field.name] = _checked(field.name, getattr(django_settings, name))
+    return Settings(**values)
+
+
+def unknown_settings() -> list[str]:
+    """Give the names of settings that look like ours and are not."""
+    known = {PREFIX + field.name for field in fields(Settings)}
+    return sorted(
+        name for name in dir(django_settings) if name.startswith(PREFIX) and name not in known
+    )
+
+
+def _checked(name: str, value: Any) -> Any:  # noqa: ANN401 - settings are anything
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _POSITIVE:
+        optional = name == "BATCH_SECONDS"
+        if not (optional and value is None) and not (number and value > 0):
+            raise _wrong(name, value, "a number above 0")
+        if name == "MAX_BATCH_SIZE" and not isinstance(value, int):
+            raise _wrong(name, value, "a whole number above 0")
+    elif name in _NOT_NEGATIVE:
+        optional = name == "PAUSE_BETWEEN_BATCHES"
+        if not (optional and value is None) and not (number and value >= 0):
+            raise _wrong(name, value, "a number, 0 or more")
+    elif name == "LOCAL_THREAD":
+        if not isinstance(value, bool):
+            raise _wrong(name, value, "True or False")
+    elif name == "DATABASES":
+        if value is None:
+            return None
+        if isinstance(value, str) or not all(isinstance(alias, str) for alias in value):
+            raise _wrong(name, value, "a list of database aliases")
+        return tuple(value)
+    elif value is not None and not isinstance(value, str):
+        raise _wrong(name, value, "a string")
+    return value
+
+
+def _wrong(name: str, value: object, expected: str) -> SettingsError:
+    return SettingsError(f"{PREFIX}{name} is {value!r}; it must be {expected}.")
+
+
+def _reset(*, setting: str | None = None, **_: object) -> None:
+    if setting is None or setting.startswith(PREFIX) or setting == "INSTALLED_APPS":
+        get_settings.cache_clear()
+
+
+setting_changed.connect(_reset, dispatch_uid="massmigration.conf")

@@ -1,0 +1,41 @@
+"""The key of a migration: `app_label:NNNN_name`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class MigrationKey:
+    """Names one migration, wherever its file is and whether or not the file still exists."""
+
+    app_label: str
+    name: str
+
+    @classmethod
+    def parse(cls, identifier: str | Sequence[str] | MigrationKey) -> MigrationKey:
+        """Read `"app:name"`, `("app", "name")` or a key.
+
+        Raises:
+            ValueError: when it is none of these.
+        """
+        if isinstance(identifier, MigrationKey):
+            return identifier
+        parts = identifier.split(":") if isinstance(identifier, str) else list(identifier)
+        if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):
+            msg = (
+                f"{identifier!r} does not name a migration; "
+                'use "app_label:0001_name" or ("app_label", "0001_name").'
+            )
+            raise ValueError(msg)
+        return cls(parts[0], parts[1])
+
+    @property
+    def number(self) -> int:
+        """The number at the head of the name; -1 where there is none."""
+        digits = self.name.split("_", 1)[0]
+        return int(digits) if digits.isdecimal() else -1
+
+    def __str__(self) -> str:
+        return f"{self.app_label}:{self.name}"

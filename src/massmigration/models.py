@@ -1,0 +1,180 @@
+"""The tables. They are on the database whose data the migration changes.
+
+No foreign keys and no joins: the same models work on SQL and on schemaless databases.
+Rows are written by `massmigration.recorder` alone. `MigrationRecord` is the table of 0.3.x
+to the letter and gets no new column: 0.3.x processes insert into it during a rolling deploy.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from massmigration.fields import ComputedBooleanField, ComputedCharField, ComputedDateTimeField
+from massmigration.keys import MigrationKey
+
+
+class MigrationRecord(models.Model):
+    """The fact about a migration on one database: started, applied, faked."""
+
+    class Status:
+        """What `status()` gives; `NOT_RUN` stands for there being no record."""
+
+        APPLIED = "APPLIED"
+        ERRORED = "ERRORED"
+        RUNNING = "RUNNING"
+        NOT_RUN = "NOT_RUN"
+
+    key = models.CharField(max_length=250, primary_key=True)
+    app_label = ComputedCharField("_app_label", max_length=100)
+    name = ComputedCharField("_name", max_length=150)
+    attempt_uuid = models.UUIDField(
+        default=uuid.uuid4,
+        editable=False,
+        help_text=_("The id of the run that this record belongs to."),
+    )
+    initiated_at = models.DateTimeField(default=timezone.now, editable=False)
+    in_progress = ComputedBooleanField("_in_progress")
+    is_applied = models.BooleanField(
+        default=False, help_text=_("Whether the migration is wholly applied to the database.")
+    )
+    applied_at = ComputedDateTimeField("_applied_at", null=True)
+    has_error = models.BooleanField(default=False)
+    last_error = models.TextField(blank=True)
+    was_faked = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("migration record")
+        verbose_name_plural = _("migration records")
+
+    def __str__(self) -> str:
+        return self.key
+
+    @staticmethod
+    def key_from_name_tuple(name_tuple: tuple[str, str]) -> str:
+        """Give the key of a pair (app label, name)."""
+        return str(MigrationKey.parse(name_tuple))
+
+    def status(self) -> str:
+        """Give one of `Status`: an error always outweighs "applied"."""
+        if self.has_error:
+            return self.Status.ERRORED
+        return self.Status.APPLIED if self.is_applied else self.Status.RUNNING
+
+    def _app_label(self) -> str:
+        return self.key.partition(":")[0]
+
+    def _name(self) -> str:
+        return self.key.partition(":")[2]
+
+    def _applied_at(self) -> datetime | None:
+        if self.is_applied and self.applied_at is None:
+            return timezone.now()
+        return self.applied_at
+
+    def _in_progress(self) -> bool:
+        return not (self.is_applied or self.has_error)
+
+
+class Run(models.Model):
+    """One attempt to apply a migration. Its id is the record's `attempt_uuid`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    migration_key = models.CharField(max_length=250)
+    kind = models.CharField(max_length=16, help_text="simple, mapper, batch or custom")
+    status = models.CharField(max_length=16)
+    is_external = models.BooleanField(
+        default=False, help_text="The work is not done in our shards, so its progress is unknown."
+    )
+    backend = models.CharField(max_length=250, blank=True)
+    requested_by = models.CharField(max_length=250, blank=True)
+    requested_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    code_hash = models.CharField(max_length=64, blank=True)
+    lower_key = models.TextField(blank=True, help_text="First row key at launch, for progress.")
+    upper_key = models.TextField(blank=True, help_text="Last row key at launch.")
+    tail_planned = models.BooleanField(default=False)
+    rows_expected = models.BigIntegerField(null=True, help_text="The planner's estimate.")
+    row_limit = models.BigIntegerField(null=True, help_text="A trial pauses after so many rows.")
+    error_type = models.CharField(max_length=250, blank=True)
+    error_message = models.TextField(blank=True)
+    error_traceback = models.TextField(blank=True)
+    error_row = models.TextField(blank=True, help_text="Key of the row whose operation failed.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["migration_key"], name="massmigration_run_key"),
+            models.Index(fields=["status"], name="massmigration_run_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.migration_key} ({self.id})"
+
+
+class Shard(models.Model):
+    """A range of row keys of one run: above `start_key`, up to and with `end_key`.
+
+    Keys are JSON text (see `massmigration.engine.rowkeys`); "" means open at that side.
+    Times are milliseconds since 1970 in UTC by the database's clock.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run_id = models.UUIDField()
+    number = models.IntegerField(default=0)
+    start_key = models.TextField(blank=True)
+    end_key = models.TextField(blank=True)
+    cursor = models.TextField(blank=True, help_text="Key of the last row that is committed.")
+    is_open = models.BooleanField(default=True)
+    epoch = models.BigIntegerField(default=0, help_text="Grows when the shard changes hands.")
+    lease_until = models.BigIntegerField(default=0)
+    owner = models.CharField(max_length=250, blank=True)
+    session = models.CharField(max_length=64, blank=True, help_text="Database session of the owner.")
+    beat_at = models.BigIntegerField(default=0, help_text="Last sign of life.")
+    batch_number = models.BigIntegerField(default=0)
+    batch_size = models.IntegerField(default=0)
+    span = models.IntegerField(default=0, help_text="How many keys one batch may walk over.")
+    rows_done = models.BigIntegerField(default=0)
+    attempts = models.IntegerField(default=0, help_text="Tries of the batch that is due.")
+
+    class Meta:
+        indexes = [models.Index(fields=["run_id"], name="massmigration_shard_run")]
+
+    def __str__(self) -> str:
+        return f"shard {self.number} of {self.run_id}"
+
+
+class Event(models.Model):
+    """Something that happened to a run or a record: who did what when."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    migration_key = models.CharField(max_length=250)
+    run_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=32)
+    by = models.CharField(max_length=250, blank=True)
+    text = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["migration_key"], name="massmigration_event_key"),
+            models.Index(fields=["run_id"], name="massmigration_event_run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.migration_key}: {self.kind}"
+
+
+class Looker(models.Model):
+    """A process that looks for work now and then, so that "nobody looks" can be said."""
+
+    id = models.CharField(max_length=250, primary_key=True)
+    kind = models.CharField(max_length=32)
+    seen_at = models.BigIntegerField(help_text="Milliseconds since 1970, database clock.")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
