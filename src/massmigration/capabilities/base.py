@@ -30,6 +30,9 @@ class Database:
     no_key_locks = False
     """Whether a row can be locked so that rows that refer to it may still be inserted."""
 
+    share_lock_sql = ""
+    """What follows a SELECT to keep its rows from being changed, with others reading along."""
+
     single_writer = False
     """Whether one transaction that writes keeps all others from writing."""
 

@@ -17,6 +17,7 @@ class MySQL(Database):
 
     row_locks = True
     row_comparison = False
+    share_lock_sql = " LOCK IN SHARE MODE"
     clock_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)"
     # Lock wait timeout, deadlock, record has changed since last read.
     retryable_codes = frozenset({"1205", "1213", "1020"})

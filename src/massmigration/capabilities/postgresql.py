@@ -19,6 +19,7 @@ class PostgreSQL(Database):
     skip_locked = True
     lock_of_self = True
     no_key_locks = True
+    share_lock_sql = " FOR SHARE"
     clock_sql = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
     # Serialization failure, deadlock, lock not available, statement timeout.
     retryable_codes = frozenset({"40001", "40P01", "55P03", "57014"})

@@ -1,0 +1,434 @@
+"""What code can ask and do: the door that pages, admin and commands go through too.
+
+The functions without a `by` are those of 0.3.x. `by` is who does it, as text for the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db import Error
+
+from massmigration import aliases as database_aliases
+from massmigration import identity, status
+from massmigration.backends import worker as local_worker
+from massmigration.backends.queue import QueueBackend
+from massmigration.conf import get_settings
+from massmigration.definitions import BaseMigration
+from massmigration.engine import driving, planning
+from massmigration.engine.driving import Driven
+from massmigration.engine.progress import Progress, progress_of
+from massmigration.engine.tasks import BatchReport, Options
+from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
+from massmigration.keys import MigrationKey
+from massmigration.loading import store
+from massmigration.models import MigrationRecord, Run
+from massmigration.recorder import control, lookers, pruning
+
+FOREGROUND = "foreground"
+
+__all__ = [
+    "BatchReport",
+    "DatabaseStatus",
+    "Driven",
+    "MigrationStatus",
+    "Progress",
+    "can_start_migration",
+    "cancel",
+    "fake",
+    "forget",
+    "get_all_migrations",
+    "initiate_migration",
+    "launch",
+    "migration_is_applied",
+    "migration_is_in_progress",
+    "migration_was_started",
+    "pause",
+    "prune",
+    "recover",
+    "resume",
+    "retry",
+    "run",
+    "statuses",
+]
+
+
+# What 0.3.x has --------------------------------------------------------------------------
+
+
+def get_all_migrations() -> list[BaseMigration]:
+    """Give all migrations of all installed apps, ordered by app."""
+    return list(store.all)
+
+
+def migration_is_applied(migration: BaseMigration, db_alias: str) -> bool:
+    """Tell whether the migration is applied, without an error."""
+    record = migration.get_migration_record(db_alias)
+    return record is not None and record.status() == record.Status.APPLIED
+
+
+def migration_was_started(migration: BaseMigration, db_alias: str) -> bool:
+    """Tell whether the migration has a record, however it went on."""
+    return migration.get_migration_record(db_alias) is not None
+
+
+def migration_is_in_progress(migration: BaseMigration, db_alias: str) -> bool:
+    """Tell whether the migration was started and has neither ended nor failed."""
+    record = migration.get_migration_record(db_alias)
+    return record is not None and record.status() == record.Status.RUNNING
+
+
+def can_start_migration(migration: BaseMigration, db_alias: str) -> bool:
+    """Tell whether the migration was never started, or its last attempt has failed."""
+    record = migration.get_migration_record(db_alias)
+    return record is None or record.has_error
+
+
+def initiate_migration(migration: BaseMigration, db_alias: str) -> None:
+    """Start the migration on its backend, anew if its last attempt has failed.
+
+    Raises:
+        MigrationAlreadyStarted: when it is in progress or applied.
+    """
+    if not can_start_migration(migration, db_alias):
+        msg = f"{migration.key} is in progress or applied on {db_alias!r} already."
+        raise MigrationAlreadyStarted(msg)
+    launch(migration, db_alias, restart=True)
+
+
+# Starting --------------------------------------------------------------------------------
+
+
+def launch(
+    migration: BaseMigration, db_alias: str, *, by: str = "", restart: bool = False
+) -> None:
+    """Start the migration on its backend and return at once.
+
+    Args:
+        migration: the migration.
+        db_alias: the database.
+        by: who asks for it.
+        restart: begin anew where the last attempt failed or was cancelled.
+
+    Raises:
+        MigrationError: when it may not be started; the subclass and the text say why.
+        CannotRunOnDB: when the database is not allowed or takes no writes.
+    """
+    planning.check(migration, db_alias)
+    is_custom = type(migration).launch is not BaseMigration.launch
+    backend = None if is_custom else migration.get_backend()
+    if isinstance(backend, QueueBackend) and migration.kind != "custom":
+        backend.start(migration, db_alias, by=by, restart=restart)
+        return
+    if restart and not migration.can_be_started(db_alias):
+        # Only our engine can replace a run in one step.
+        control.forget(db_alias, migration.key, by=by)
+    migration.launch(db_alias)
+
+
+@dataclass
+class RunRequest:
+    """How `run` is to work."""
+
+    by: str = ""
+    restart: bool = False
+    """Begin anew where the last attempt failed or was cancelled."""
+
+    limit: int | None = None
+    """A trial: pause after so many rows."""
+
+    full_speed: bool = False
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+    on_batch: Callable[[BatchReport], None] | None = None
+
+
+def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = None) -> Driven:
+    """Work on the migration in this process until it rests.
+
+    One that was never started is started; a failed or paused one goes on from its cursors; of
+    one that others work on, what they leave is done here.
+
+    Args:
+        migration: a simple, mapper or batch migration.
+        db_alias: the database.
+        request: how.
+
+    Returns:
+        What it came to: see `Driven.state`.
+
+    Raises:
+        MigrationError: when it may not be started; the subclass and the text say why.
+        CannotRunOnDB: when the database is not allowed or takes no writes.
+    """
+    request = request or RunRequest()
+    if migration.kind == "custom":
+        msg = f"{migration.key} is a custom migration, so it cannot be run here; launch it."
+        raise WrongState(msg)
+    current = _take_up(migration, db_alias, request)
+    options = Options(
+        full_speed=request.full_speed,
+        should_stop=request.should_stop,
+        on_batch=request.on_batch,
+    )
+    return driving.drive(db_alias, current, identity.new_owner(), options)
+
+
+def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
+    """Start, retry or resume, whichever it needs; give the run."""
+    planning.check(migration, alias)
+    record = migration.get_migration_record(alias)
+    current = None if record is None else _run_of(record, alias)
+    if record is None or request.restart:
+        return planning.start(
+            migration,
+            alias,
+            backend=FOREGROUND,
+            by=request.by,
+            restart=request.restart,
+            limit=request.limit,
+        )
+    if current is None:
+        msg = (
+            f"{migration.key} on {alias!r} is {record.status().lower()} by the record of an older"
+            " version; forget it, then run it again."
+        )
+        raise WrongState(msg)
+    if request.limit is not None and current.status != status.ENQUEUED:
+        msg = f"{migration.key} on {alias!r} is {current.status}; a trial needs a new run."
+        raise WrongState(msg)
+    if current.is_external:
+        msg = f"{migration.key} on {alias!r} is worked on by {current.backend or 'its own code'}."
+        raise WrongState(msg)
+    if current.status == status.FAILED:
+        return control.retry(alias, migration.key, by=request.by)
+    if current.status == status.PAUSED:
+        return control.resume(alias, migration.key, by=request.by)
+    if current.status == status.CANCELLED:
+        msg = f"{migration.key} on {alias!r} was cancelled; restart it from the beginning."
+        raise WrongState(msg)
+    if current.status == status.SUCCEEDED:
+        raise MigrationAlreadyStarted(f"{migration.key} is already applied on {alias!r}.")
+    return current
+
+
+# Actions ---------------------------------------------------------------------------------
+
+
+def pause(key: str, db_alias: str, *, by: str = "") -> None:
+    """Begin no new batch; the one in flight may still commit.
+
+    Raises:
+        WrongState: when it is neither enqueued nor running.
+    """
+    control.pause(db_alias, _key(key), by=by)
+
+
+def resume(key: str, db_alias: str, *, by: str = "") -> None:
+    """Let a paused run go on from its cursors.
+
+    Raises:
+        WrongState: when it is not paused.
+    """
+    _carry_on(db_alias, control.resume(db_alias, _key(key), by=by))
+
+
+def retry(key: str, db_alias: str, *, by: str = "") -> None:
+    """Let a failed run go on from its cursors.
+
+    Raises:
+        WrongState: when it has not failed.
+    """
+    _carry_on(db_alias, control.retry(db_alias, _key(key), by=by))
+
+
+def cancel(key: str, db_alias: str, *, by: str = "") -> None:
+    """End a run for good; its record stays and says so.
+
+    Raises:
+        WrongState: when it has ended already.
+    """
+    control.cancel(db_alias, _key(key), by=by)
+
+
+def forget(key: str, db_alias: str, *, by: str = "") -> bool:
+    """Delete the record, so that the migration may run again from the beginning.
+
+    Returns:
+        False when there was no record.
+
+    Raises:
+        StillWorking: when a worker is in the middle of a batch.
+    """
+    return control.forget(db_alias, _key(key), by=by)
+
+
+def fake(key: str, db_alias: str, *, by: str = "") -> None:
+    """Mark a migration as applied without running it. Its code need not exist.
+
+    Raises:
+        WrongState: when it is applied already, or being worked on.
+    """
+    control.fake(db_alias, _key(key), by=by)
+
+
+def recover(aliases: list[str]) -> dict[str, int]:
+    """Do what others left: close finished runs, hand stalled ones to their backends.
+
+    Returns:
+        For each database, how many runs were looked at.
+    """
+    found = {}
+    for alias in aliases:
+        runs = driving.workable_runs(alias)
+        lookers.seen(alias, identity.new_owner(), "recover")
+        for each in runs:
+            migration = store.by_key.get(each.migration_key)
+            if migration is None:
+                continue
+            driving.close(alias, each, migration)
+            if progress_of(alias, each).stalled:
+                _carry_on(alias, each)
+        found[alias] = len(runs)
+    return found
+
+
+def prune(db_alias: str, older_than: timedelta) -> int:
+    """Delete the history of runs that ended longer ago than that; records stay."""
+    return pruning.prune(db_alias, older_than)
+
+
+def work_once(aliases: list[str]) -> int:
+    """Work in this process on all that waits; gives how many slices were worked."""
+    return local_worker.once(aliases)
+
+
+def _carry_on(alias: str, run: Run) -> None:
+    """Tell the run's backend that there is work again."""
+    from massmigration.backends.queue import Message
+
+    migration = store.by_key.get(run.migration_key)
+    if migration is None:
+        return
+    backend = migration.get_backend()
+    if isinstance(backend, QueueBackend):
+        backend.enqueue(Message(alias, run.id))
+
+
+# Looking ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MigrationStatus:
+    """One migration on one database."""
+
+    key: str
+    db_alias: str
+    state: str
+    """`not run`, `applied`, `faked`, `errored`, `broken`, or a status of its run."""
+
+    is_allowed: bool
+    record: MigrationRecord | None
+    run: Run | None
+    progress: Progress | None
+    note: str = ""
+    """What is wrong with it: broken file, missing code, an error, why it is stalled."""
+
+
+@dataclass(frozen=True)
+class DatabaseStatus:
+    """All migrations on one database."""
+
+    db_alias: str
+    migrations: tuple[MigrationStatus, ...]
+    problem: str = ""
+    """Why nothing can be said of the database; "" when it answered."""
+
+    seconds_since_looked: float | None = None
+    """How long ago somebody looked for work; None: not within a week."""
+
+
+def statuses(aliases: list[str] | None = None) -> list[DatabaseStatus]:
+    """Say of each database what it has had. Never raises because of a migration or a database."""
+    chosen = database_aliases.managed_aliases() if aliases is None else aliases
+    return [_status_of(alias) for alias in chosen]
+
+
+def _status_of(alias: str) -> DatabaseStatus:
+    try:
+        records = {record.key: record for record in MigrationRecord.objects.using(alias).all()}
+        ids = [record.attempt_uuid for record in records.values()]
+        runs = {run.id: run for run in Run.objects.using(alias).filter(id__in=ids)}
+        looked = lookers.seconds_since_last(alias)
+        rows = [_one(alias, key, records.get(key), runs) for key in _all_keys(records)]
+    except Error as error:
+        return DatabaseStatus(alias, (), problem=_database_problem(error))
+    return DatabaseStatus(alias, tuple(rows), seconds_since_looked=looked)
+
+
+def _one(
+    alias: str, key: str, record: MigrationRecord | None, runs: dict[object, Run]
+) -> MigrationStatus:
+    migration = store.by_key.get(key)
+    broken = next((each for each in store.broken if each.key == key), None)
+    run = runs.get(record.attempt_uuid) if record is not None else None
+    progress = progress_of(alias, run) if run is not None else None
+    note = ""
+    if broken is not None:
+        note = f"broken file {broken.path}: {broken.error}"
+    elif migration is None:
+        note = "its code is gone"
+    elif progress is not None and progress.stalled:
+        note = progress.stalled
+    if record is not None and record.has_error:
+        note = record.last_error if not note else f"{note}; {record.last_error}"
+    allowed = migration is None or alias in migration.get_allowed_db_aliases()
+    state = _state(record, run, is_broken=broken is not None)
+    return MigrationStatus(key, alias, state, allowed, record, run, progress, note)
+
+
+def _state(record: MigrationRecord | None, run: Run | None, *, is_broken: bool) -> str:
+    if record is None:
+        return "broken" if is_broken else "not run"
+    if record.has_error:
+        return run.status if run is not None and run.status == status.CANCELLED else "errored"
+    if record.is_applied:
+        return "faked" if record.was_faked else "applied"
+    return run.status if run is not None else status.RUNNING
+
+
+def _all_keys(records: dict[str, MigrationRecord]) -> list[str]:
+    known = {migration.key for migration in store.all} | {each.key for each in store.broken}
+    keys = []
+    for key in known | set(records):
+        try:
+            keys.append(MigrationKey.parse(key))
+        except ValueError:
+            keys.append(MigrationKey(key, ""))
+    ordered = sorted(keys, key=lambda each: (each.app_label, each.number, each.name))
+    return [str(each) if each.name else each.app_label for each in ordered]
+
+
+def _database_problem(error: Error) -> str:
+    text = str(error).strip().partition("\n")[0]
+    if "massmigration_" in text:
+        return f"our tables are missing ({text}); run `manage.py migrate --database …`"
+    return f"the database does not answer: {text}"
+
+
+def _run_of(record: MigrationRecord, alias: str) -> Run | None:
+    return Run.objects.using(alias).filter(id=record.attempt_uuid).first()
+
+
+def _key(key: str) -> str:
+    try:
+        return str(MigrationKey.parse(key))
+    except ValueError as error:
+        raise MigrationError(str(error)) from error
+
+
+def backend_in_force() -> tuple[str, str]:
+    """Give the dotted path of the backend and why it is that one."""
+    conf = get_settings()
+    return conf.backend, conf.backend_reason

@@ -1,0 +1,102 @@
+"""The loop of a process that looks for work in the database and does it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from django.db import Error, close_old_connections, connections
+
+from massmigration import identity
+from massmigration.conf import get_settings
+from massmigration.engine import driving
+from massmigration.engine.tasks import Options, sleep
+from massmigration.loading import store
+from massmigration.models import Run
+from massmigration.recorder import lookers
+
+logger = logging.getLogger("massmigration")
+
+
+@dataclass
+class Worker:
+    """Works on all runs of ours on some databases, one shard at a time."""
+
+    aliases: Sequence[str]
+    kind: str = "worker"
+    once: bool = False
+    """End when nothing is left to do."""
+
+    options: Options = field(default_factory=Options)
+    owner: str = field(default_factory=identity.new_owner)
+    slices_done: int = 0
+
+    def run(self) -> int:
+        """Work until told to stop, or, with `once`, until nothing is left to do.
+
+        Returns:
+            How many slices were worked.
+        """
+        idle_since: float | None = None
+        try:
+            while not self.options.should_stop():
+                close_old_connections()
+                if self._round():
+                    idle_since = None
+                    continue
+                now = time.monotonic()
+                idle_since = idle_since or now
+                if self.once and (self._is_all_done() or now - idle_since > get_settings().LEASE):
+                    break
+                sleep(0.2 if self.once else get_settings().POLL_SECONDS, self.options.should_stop)
+        finally:
+            self._leave()
+        return self.slices_done
+
+    def _round(self) -> bool:
+        """Look once at each database; True if anything was worked on."""
+        worked = False
+        for alias in self.aliases:
+            try:
+                lookers.seen(alias, self.owner, self.kind)
+                for run in driving.workable_runs(alias):
+                    worked = self._work_on(alias, run) or worked
+            except Error as error:
+                # A database that is away must not keep the others from being worked on.
+                logger.warning("Database %s cannot be worked on now: %s", alias, error)
+                connections[alias].close()
+        return worked
+
+    def _work_on(self, alias: str, run: Run) -> bool:
+        if self.options.should_stop():
+            return False
+        result = driving.work_on(alias, run, self.owner, self.options)
+        if result is not None:
+            self.slices_done += 1
+        return result is not None
+
+    def _is_all_done(self) -> bool:
+        for alias in self.aliases:
+            try:
+                runs = driving.workable_runs(alias)
+            except Error:
+                connections[alias].close()
+                continue
+            if any(run.migration_key in store.by_key for run in runs):
+                return False
+        return True
+
+    def _leave(self) -> None:
+        for alias in self.aliases:
+            try:
+                lookers.left(alias, self.owner)
+            except Error:
+                connections[alias].close()
+
+
+def once(aliases: Sequence[str], options: Options | None = None, *, kind: str = "worker") -> int:
+    """Work until nothing is left to do; gives how many slices were worked."""
+    worker = Worker(aliases, kind=kind, once=True, options=replace(options or Options()))
+    return worker.run()

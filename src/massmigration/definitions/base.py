@@ -1,0 +1,252 @@
+"""The base of all migrations; alone it is a custom one, whose work is its own affair."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.utils.module_loading import import_string
+
+from massmigration import notices
+from massmigration.aliases import get_all_db_aliases
+from massmigration.conf import get_settings
+from massmigration.exceptions import (
+    CannotRunOnDB,
+    DbAliasNotAllowed,
+    DependentMigrationNotApplied,
+)
+from massmigration.keys import MigrationKey
+from massmigration.loading import store
+from massmigration.loading.digest import code_hash
+from massmigration.transactions import joinable
+
+if TYPE_CHECKING:
+    from massmigration.models import MigrationRecord
+
+logger = logging.getLogger("massmigration")
+
+
+class BaseMigration:
+    """A change of data, applied once to each database.
+
+    Subclass it directly for a migration that is entirely custom: override `launch`, or set
+    `backend_method` to the name of a method of your backend, and call `mark_as_started`,
+    `mark_as_errored` and `mark_as_finished`.
+    """
+
+    allowed_db_aliases: Sequence[str] | None = None
+    """Databases that it may be applied to; None: all."""
+
+    dependencies: Sequence[tuple[str, str]] = ()
+    """Migrations that must be applied before: pairs (app label, name)."""
+
+    backend: str | None = None
+    """Dotted path of a backend for this migration alone."""
+
+    backend_params: dict[str, Any] | None = None
+    """What the backend should know; see the backend's documentation."""
+
+    backend_method: str | None = None
+    """Name of the backend's method that `launch` calls."""
+
+    kind: ClassVar[str] = "custom"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+        """Refuse a class that allows a database which does not exist."""
+        super().__init_subclass__(**kwargs)
+        aliases = cls.allowed_db_aliases
+        if aliases is None:
+            return
+        known = get_all_db_aliases()
+        if isinstance(aliases, str):
+            msg = f"allowed_db_aliases of {cls.__module__} must be a list, not the text {aliases!r}."
+            raise DbAliasNotAllowed(msg)
+        unknown = [alias for alias in aliases if alias not in known]
+        if unknown:
+            msg = (
+                f"allowed_db_aliases of {cls.__module__} names {', '.join(map(repr, unknown))};"
+                f" must be among: {', '.join(known)}."
+            )
+            raise DbAliasNotAllowed(msg)
+
+    def __init__(self, app_label: str, name: str) -> None:
+        """Make the migration of this app and file name."""
+        self.app_label = app_label
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.key}>"
+
+    @classmethod
+    def get_allowed_db_aliases(cls) -> list[str]:
+        """Give the databases that it may be applied to."""
+        if cls.allowed_db_aliases is None:
+            return get_all_db_aliases()
+        return list(cls.allowed_db_aliases)
+
+    @property
+    def key(self) -> str:
+        """`"app_label:name"`."""
+        return f"{self.app_label}:{self.name}"
+
+    @property
+    def description(self) -> str | None:
+        """The docstring of the migration's class."""
+        return type(self).__doc__
+
+    @property
+    def backend_str(self) -> str:
+        """Dotted path of the backend that runs it."""
+        return self.backend or get_settings().backend
+
+    def get_backend(self) -> Any:  # noqa: ANN401 - any class may be a backend
+        """Make the backend that runs it."""
+        return import_string(self.backend_str)()
+
+    def get_backend_params(self) -> dict[str, Any]:
+        """Give `backend_params`, whether set, None or missing."""
+        return getattr(self, "backend_params", None) or {}
+
+    def launch(self, db_alias: str) -> None:
+        """Hand the migration to its backend.
+
+        Raises:
+            CannotRunOnDB: when the migration does not allow this database.
+            DependentMigrationNotApplied: when a dependency is not applied.
+        """
+        self.check_database(db_alias)
+        self.check_dependencies(db_alias)
+        method = self.backend_method
+        backend = self.get_backend()
+        if not isinstance(method, str) or not hasattr(backend, method):
+            msg = (
+                f"{self.key} cannot be launched: its backend {self.backend_str} has no method"
+                f" {method!r}. Set backend_method, or override launch()."
+            )
+            raise CannotRunOnDB(msg)
+        getattr(backend, method)(self, db_alias)
+
+    def check_database(self, db_alias: str) -> None:
+        """Refuse a database that the migration does not allow.
+
+        Raises:
+            CannotRunOnDB: naming the ones that it allows.
+        """
+        allowed = self.get_allowed_db_aliases()
+        if db_alias not in allowed:
+            msg = f"{self.key} cannot run on {db_alias!r}; must be one of: {', '.join(allowed)}."
+            raise CannotRunOnDB(msg)
+
+    def check_dependencies(self, db_alias: str) -> None:
+        """Refuse to go on while a dependency is not applied.
+
+        A dependency that is not allowed on this database must be applied on those where it is.
+
+        Raises:
+            DependentMigrationNotApplied: naming the dependency and the database.
+        """
+        for dependency in self.dependencies:
+            key = str(MigrationKey.parse(dependency))
+            other = store.by_key.get(key)
+            aliases = [db_alias]
+            if other is not None and db_alias not in other.get_allowed_db_aliases():
+                aliases = list(other.get_allowed_db_aliases())
+            for alias in aliases:
+                if not _is_applied(key, alias):
+                    msg = (
+                        f"{self.key} depends on {key}, which is not applied on {alias!r} yet."
+                        " Run that first."
+                    )
+                    raise DependentMigrationNotApplied(msg)
+
+    def can_be_started(self, db_alias: str) -> bool:
+        """Tell whether there is no record of it on this database."""
+        return self.get_migration_record(db_alias) is None
+
+    def get_migration_record(self, db_alias: str) -> MigrationRecord | None:
+        """Give its record on this database, or None."""
+        from massmigration.models import MigrationRecord
+
+        return MigrationRecord.objects.using(db_alias).filter(key=self.key).first()
+
+    def mark_as_started(self, db_alias: str) -> uuid.UUID:
+        """Create the record of an attempt whose work is done by your own code.
+
+        Returns:
+            The id of the attempt.
+
+        Raises:
+            MigrationAlreadyStarted: when there is a record.
+        """
+        from massmigration.recorder import launching
+
+        plan = launching.Plan(
+            key=self.key,
+            kind=self.kind,
+            backend=self.backend_str,
+            is_external=True,
+            code_hash=code_hash(self),
+        )
+        with joinable(db_alias):
+            run = launching.launch(db_alias, plan)
+        notices.started(db_alias, run)
+        return run.id
+
+    def mark_as_errored(
+        self, db_alias: str, error: BaseException | None = None, attempt_uuid: uuid.UUID | None = None
+    ) -> bool:
+        """Mark the attempt as failed.
+
+        Args:
+            db_alias: the database.
+            error: what was raised.
+            attempt_uuid: the attempt that is meant; a stale one changes nothing. None: the
+                current one.
+
+        Returns:
+            Whether anything was changed.
+        """
+        from massmigration.recorder import external
+        from massmigration.recorder.control import failure_of
+
+        failure = failure_of(error)
+        with joinable(db_alias):
+            run_id = external.mark_errored(db_alias, self.key, failure, attempt_uuid)
+        if run_id is not None:
+            notices.failed(db_alias, self.key, run_id, failure, error)
+        return run_id is not None
+
+    def mark_as_finished(self, db_alias: str, attempt_uuid: uuid.UUID | None = None) -> bool:
+        """Mark the attempt as applied; one that has an error stays errored.
+
+        Args:
+            db_alias: the database.
+            attempt_uuid: the attempt that is meant; a stale one changes nothing. None: the
+                current one.
+
+        Returns:
+            Whether anything was changed.
+        """
+        from massmigration.recorder import external
+
+        with joinable(db_alias):
+            run_id = external.mark_finished(db_alias, self.key, attempt_uuid)
+        if run_id is not None:
+            notices.applied(db_alias, self.key, run_id)
+        else:
+            logger.warning(
+                "%s was not marked as applied on %s: it has an error, is applied already, or the"
+                " call came from an older attempt.",
+                self.key,
+                db_alias,
+            )
+        return run_id is not None
+
+
+def _is_applied(key: str, alias: str) -> bool:
+    from massmigration.models import MigrationRecord
+
+    records = MigrationRecord.objects.using(alias)
+    return records.filter(key=key, is_applied=True, has_error=False).exists()

@@ -1,0 +1,56 @@
+"""A migration that calls a function for each row."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any, ClassVar
+
+from django.db import transaction
+
+from massmigration.definitions.ranged import RangedMigration
+from massmigration.guards import guarded
+from massmigration.recorder import external
+
+logger = logging.getLogger("massmigration")
+
+
+class MapperMigration(RangedMigration):
+    """Calls `operation(obj, db_alias)` for each row of `get_queryset(db_alias)`."""
+
+    kind: ClassVar[str] = "mapper"
+    backend_method = "run_mapper"
+
+    lock_rows = True
+    """Whether rows are locked while they are read and written (where the database can)."""
+
+    def operation(self, obj: Any, db_alias: str) -> object:  # noqa: ANN401 - any model
+        """Change one row. To be written by you."""
+        del obj, db_alias
+        msg = f"{self.key} has no operation(obj, db_alias)."
+        raise NotImplementedError(msg)
+
+    def wrapped_operation(self, obj: Any, attempt_uuid: uuid.UUID, db_alias: str) -> bool:  # noqa: ANN401
+        """Change one row if the attempt still goes on: for backends written for 0.3.x.
+
+        Returns:
+            False when the attempt is stale or has failed, so that iteration may stop.
+        """
+        try:
+            with transaction.atomic(using=db_alias):
+                if not external.hold_attempt(db_alias, self.key, attempt_uuid):
+                    logger.warning(
+                        "%s: attempt %s on %s goes on no more; row %r is left alone.",
+                        self.key,
+                        attempt_uuid,
+                        db_alias,
+                        obj.pk,
+                    )
+                    return False
+                logger.debug("%s: row %r on %s", self.key, obj.pk, db_alias)
+                with guarded(db_alias):
+                    self.operation(obj, db_alias)
+        except Exception as error:  # noqa: BLE001 - whatever user code raises
+            self.mark_as_errored(db_alias, error, attempt_uuid)
+            return False
+        return True

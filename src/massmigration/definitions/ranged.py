@@ -1,0 +1,34 @@
+"""What mappers and batch migrations have in common: a queryset that is walked by key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from massmigration.definitions.base import BaseMigration
+
+
+class RangedMigration(BaseMigration):
+    """Walks a queryset by the model's primary key, batch by batch."""
+
+    atomic = True
+    """Whether a batch and its checkpoint are one transaction."""
+
+    batch_seconds: float | None = None
+    """How long a batch should take; None: MASSMIGRATION_BATCH_SECONDS, else by database."""
+
+    max_batch_size: int | None = None
+    """No batch has more rows; None: MASSMIGRATION_MAX_BATCH_SIZE."""
+
+    pause_between_batches: float | None = None
+    """Seconds of rest after a batch; None: MASSMIGRATION_PAUSE_BETWEEN_BATCHES, else by database."""
+
+    max_batch_hold: float | None = None
+    """Seconds without a statement after which the server may end a batch's transaction."""
+
+    def get_queryset(self, db_alias: str) -> QuerySet[Any]:
+        """Give the rows. To be written by you."""
+        del db_alias
+        msg = f"{self.key} has no get_queryset(db_alias)."
+        raise NotImplementedError(msg)

@@ -1,0 +1,44 @@
+"""A migration that is one call."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import transaction
+
+from massmigration.definitions.base import BaseMigration
+from massmigration.guards import guarded
+
+
+class SimpleMigration(BaseMigration):
+    """One call of `operation(db_alias)`, short enough for one transaction."""
+
+    kind: ClassVar[str] = "simple"
+    backend_method = "run_simple"
+
+    atomic = True
+    """Whether the operation and its being marked as applied are one transaction."""
+
+    max_batch_hold: float | None = None
+    """After how many seconds without a statement the server may end the transaction."""
+
+    def operation(self, db_alias: str) -> object:
+        """Change the data. To be written by you."""
+        msg = f"{self.key} has no operation(db_alias)."
+        raise NotImplementedError(msg)
+
+    def wrapped_operation(self, db_alias: str) -> None:
+        """Start, call the operation, finish: for backends written for 0.3.x."""
+        attempt_uuid = self.mark_as_started(db_alias)
+        try:
+            if self.atomic:
+                with transaction.atomic(using=db_alias):
+                    with guarded(db_alias):
+                        self.operation(db_alias)
+                    self.mark_as_finished(db_alias, attempt_uuid)
+                return
+            self.operation(db_alias)
+        except Exception as error:  # noqa: BLE001 - whatever user code raises
+            self.mark_as_errored(db_alias, error, attempt_uuid)
+            return
+        self.mark_as_finished(db_alias, attempt_uuid)

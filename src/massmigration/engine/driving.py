@@ -1,0 +1,165 @@
+"""From a run to slices: find a free shard, work on it, close the run when none is left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from massmigration import capabilities, identity, notices, status
+from massmigration.definitions import BaseMigration
+from massmigration.definitions.ranged import RangedMigration
+from massmigration.engine import planning, slices
+from massmigration.engine.points import reach
+from massmigration.engine.tasks import Options, Task, sleep
+from massmigration.exceptions import MassMigrationError
+from massmigration.loading import store
+from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.recorder import control, finishing, leases
+from massmigration.recorder.control import failure_of
+
+logger = logging.getLogger("massmigration")
+
+HELD: Final = "held"
+"""Others work on all that is left."""
+MISSING: Final = "missing"
+"""The migration's file is not there, or cannot be imported."""
+
+IDLE_SECONDS = 0.2
+
+
+@dataclass
+class Driven:
+    """What `drive` came to."""
+
+    state: str
+    """A status of the run, `held`, `missing`, `stopped` or `unreachable`."""
+
+    run: Run
+    rows: int = 0
+    """Rows that this call did."""
+
+    seconds: float = 0.0
+    holders: list[str] = field(default_factory=list)
+    """Who works on what is left, where the state is `held`."""
+
+
+def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceResult | None:
+    """Claim one free shard of a run and work on it for a slice.
+
+    A run without open shards is closed. A migration whose file is missing is left alone.
+
+    Returns:
+        How the slice ended, or None when there was nothing to claim.
+    """
+    migration = store.by_key.get(run.migration_key)
+    if migration is None or migration.kind != run.kind:
+        logger.info("%s is left alone: its file is not here", run.migration_key)
+        return None
+    free = leases.free_shards(alias, [run.id])
+    if not free:
+        close(alias, run, migration)
+        return None
+    if leases.begin(alias, run.id):
+        notices.started(alias, run)
+    for candidate in free:
+        shard = _claim(alias, candidate, owner, run)
+        if shard is None:
+            continue
+        reach("after claim")
+        task = Task(alias=alias, run=run, shard=shard, migration=migration, owner=owner)
+        result = slices.run_slice(task, options)
+        if result.state == slices.DONE:
+            close(alias, run, migration)
+        return result
+    return None
+
+
+def close(alias: str, run: Run, migration: BaseMigration) -> bool:
+    """Close a run if none of its shards is open; True if this call marked it as applied."""
+    leases.begin(alias, run.id)
+
+    def plan_tail(fresh: Run) -> tuple[str, str] | None:
+        if not isinstance(migration, RangedMigration):
+            return None
+        return planning.plan_tail(migration, alias, fresh)
+
+    reach("before finish")
+    try:
+        result = finishing.finish(alias, run, plan_tail)
+    except MassMigrationError as error:
+        failure = failure_of(error)
+        if control.fail(alias, run, failure):
+            notices.failed(alias, run.migration_key, run.id, failure, error)
+        return False
+    reach("after finish")
+    if result == finishing.CLOSED:
+        notices.applied(alias, run.migration_key, run.id)
+        return True
+    if result == finishing.STALE:
+        _end_stale(alias, run)
+    return False
+
+
+def drive(alias: str, run: Run, owner: str, options: Options) -> Driven:
+    """Work on a run until it rests, somebody asks to stop, or others hold what is left."""
+    started = time.monotonic()
+    rows = 0
+    patience = 3
+    while True:
+        if options.should_stop():
+            return Driven(slices.STOPPED, _again(alias, run), rows, time.monotonic() - started)
+        result = work_on(alias, run, owner, options)
+        rows += result.rows if result is not None else 0
+        if result is not None and result.state == slices.UNREACHABLE:
+            return Driven(result.state, run, rows, time.monotonic() - started)
+        run = _again(alias, run)
+        if run.status not in status.WORKABLE:
+            return Driven(run.status, run, rows, time.monotonic() - started)
+        if result is None:
+            if run.migration_key not in store.by_key:
+                return Driven(MISSING, run, rows, time.monotonic() - started)
+            holders = holders_of(alias, run)
+            patience -= 1
+            if holders and patience <= 0:
+                seconds = time.monotonic() - started
+                return Driven(HELD, run, rows, seconds, [each.owner for each in holders])
+            sleep(IDLE_SECONDS, options.should_stop)
+        else:
+            patience = 3
+
+
+def workable_runs(alias: str) -> list[Run]:
+    """Give the runs of ours that are enqueued or running, oldest first."""
+    runs = Run.objects.using(alias).filter(status__in=sorted(status.WORKABLE), is_external=False)
+    return list(runs.order_by("requested_at", "id"))
+
+
+def holders_of(alias: str, run: Run) -> list[Shard]:
+    """Give the open shards of a run that somebody holds."""
+    shards = Shard.objects.using(alias).filter(run_id=run.id, is_open=True)
+    return [shard for shard in shards if shard.owner and not identity.is_gone(shard.owner)]
+
+
+def _claim(alias: str, candidate: Shard, owner: str, run: Run) -> Shard | None:
+    try:
+        shard = leases.claim(alias, candidate, owner, run.migration_key)
+    except Exception as error:
+        if not capabilities.of(alias).is_retryable(error):
+            raise
+        return None
+    if shard is not None and candidate.owner:
+        notices.taken_over(alias, run, identity.describe(owner))
+    return shard
+
+
+def _end_stale(alias: str, run: Run) -> None:
+    """End a run that lost its record, so that nobody looks at it again."""
+    current = MigrationRecord.objects.using(alias).filter(attempt_uuid=run.id)
+    if not current.exists():
+        control.abandon(alias, run)
+
+
+def _again(alias: str, run: Run) -> Run:
+    return Run.objects.using(alias).filter(id=run.id).first() or run

@@ -1,0 +1,123 @@
+"""Starting a run: what is checked before, and the shards that it begins with."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from massmigration import aliases, capabilities, notices
+from massmigration.definitions import BaseMigration
+from massmigration.definitions.ranged import RangedMigration
+from massmigration.engine import ranges, rowkeys
+from massmigration.engine.sources import Source, source_of
+from massmigration.exceptions import WrongState
+from massmigration.loading.digest import code_hash
+from massmigration.models import Run
+from massmigration.recorder import launching
+
+
+def start(  # noqa: PLR0913 - what a start can be asked for
+    migration: BaseMigration,
+    alias: str,
+    *,
+    backend: str,
+    by: str = "",
+    restart: bool = False,
+    limit: int | None = None,
+) -> Run:
+    """Create a run of a simple, mapper or batch migration; nothing is worked on yet.
+
+    Costs the same however many rows there are.
+
+    Args:
+        migration: the migration.
+        alias: the database.
+        backend: what is to carry the work, for people to read.
+        by: who asks for it.
+        restart: begin anew where the last run failed or was cancelled.
+        limit: a trial: pause after so many rows.
+
+    Raises:
+        MigrationError: when it may not be started; the subclass and the text say why.
+        CannotRunOnDB: when the database is not allowed or takes no writes.
+    """
+    check(migration, alias)
+    plan = _plan(migration, alias, backend, limit)
+    run = launching.launch(alias, plan, by=by, restart=restart)
+    notices.launched(alias, run)
+    return run
+
+
+def check(migration: BaseMigration, alias: str) -> None:
+    """Refuse what would fail later: the database, the dependencies, the queryset.
+
+    Raises:
+        MigrationError: with the reason.
+        CannotRunOnDB: when the database is not allowed or takes no writes.
+    """
+    aliases.check_alias(alias)
+    migration.check_database(alias)
+    aliases.refuse_read_only(alias)
+    migration.check_dependencies(alias)
+    if isinstance(migration, RangedMigration):
+        source_of(migration, alias)
+
+
+def guarantee(migration: BaseMigration, alias: str) -> tuple[bool, str]:
+    """Tell whether each row's operation takes effect exactly once, and why not.
+
+    Returns:
+        (True, "") or (False, the reason why it is at least once).
+    """
+    if not capabilities.of(alias).transactions:
+        return False, "the database has no transactions over many rows"
+    if not getattr(migration, "atomic", True):
+        return False, "the migration sets atomic = False"
+    if isinstance(migration, RangedMigration):
+        source = source_of(migration, alias)
+        if source.alias != alias:
+            return False, f"its rows are on {source.alias!r}, its record is on {alias!r}"
+    return True, ""
+
+
+def plan_tail(migration: BaseMigration, alias: str, run: Run) -> tuple[str, str] | None:
+    """Give the range of keys that came after the launch, up to the highest key by now."""
+    source = source_of(cast(RangedMigration, migration), alias)
+    above = rowkeys.decode(run.upper_key)
+    last = ranges.last_key(source.model, source.alias, above=above)
+    return None if last is None else (run.upper_key, rowkeys.encode(source.model, last))
+
+
+def _plan(
+    migration: BaseMigration, alias: str, backend: str, limit: int | None
+) -> launching.Plan:
+    values: dict[str, Any] = {
+        "key": migration.key,
+        "kind": migration.kind,
+        "backend": backend,
+        "code_hash": code_hash(migration),
+    }
+    if not isinstance(migration, RangedMigration):
+        if limit is not None:
+            msg = f"{migration.key} is no mapper or batch migration, so it has no rows to limit."
+            raise WrongState(msg)
+        return launching.Plan(**values, shards=(("", ""),))
+    source = source_of(migration, alias)
+    lower, upper = _ends(source)
+    return launching.Plan(
+        **values,
+        lower_key=lower,
+        upper_key=upper,
+        tail_planned=False,
+        row_limit=limit,
+        rows_expected=capabilities.of(source.alias).estimate_rows(source.model._meta.db_table),
+        # On an empty table there is nothing to bound: the tail takes what comes meanwhile.
+        shards=(("", upper),) if upper else (),
+    )
+
+
+def _ends(source: Source) -> tuple[str, str]:
+    first = ranges.first_key(source.model, source.alias)
+    last = ranges.last_key(source.model, source.alias)
+    if first is None or last is None:
+        return "", ""
+    return rowkeys.encode(source.model, first), rowkeys.encode(source.model, last)

@@ -1,0 +1,103 @@
+"""What a slice works with: a claimed shard, its run and its migration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from massmigration import capabilities
+from massmigration.conf import get_settings
+from massmigration.definitions import BaseMigration
+from massmigration.definitions.ranged import RangedMigration
+from massmigration.engine.pacing import Pacer
+from massmigration.models import Run, Shard
+
+FULL_SPEED_SECONDS = 0.5
+
+
+def never() -> bool:
+    """Do not stop."""
+    return False
+
+
+@dataclass
+class Task:
+    """A shard that this worker holds."""
+
+    alias: str
+    run: Run
+    shard: Shard
+    migration: BaseMigration
+    owner: str
+
+    batch_number: int | None = None
+    """The batch number that was last read under the lock; None before the first time."""
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What one committed batch did, for progress bars."""
+
+    alias: str
+    run: Run
+    shard: Shard
+    rows: int
+    seconds: float
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a slice is to be worked."""
+
+    full_speed: bool = False
+    """No rest between batches, and longer ones: for offline work."""
+
+    should_stop: Callable[[], bool] = never
+    """Asked before each batch and while resting."""
+
+    on_batch: Callable[[BatchReport], None] | None = None
+    """Called after each committed batch."""
+
+    seconds: float = field(default_factory=lambda: get_settings().SLICE_SECONDS)
+    """After how long the slice ends, so that others get their turn."""
+
+
+def pacer_for(migration: RangedMigration, alias: str, shard: Shard, options: Options) -> Pacer:
+    """Make the pacer of a slice, from where the shard's last one was."""
+    conf, database = get_settings(), capabilities.of(alias)
+    target = migration.batch_seconds or conf.BATCH_SECONDS or database.batch_seconds
+    if options.full_speed:
+        target = max(target, FULL_SPEED_SECONDS)
+    pacer = Pacer(
+        target=target,
+        max_rows=migration.max_batch_size or conf.MAX_BATCH_SIZE,
+        rows=shard.batch_size,
+        span=shard.span,
+    )
+    for _ in range(min(shard.attempts, 20)):
+        pacer.cut()
+    return pacer
+
+
+def rest_after(migration: RangedMigration, alias: str, seconds: float, options: Options) -> float:
+    """Give how many seconds to rest after a batch that took so many."""
+    if options.full_speed:
+        return 0.0
+    for choice in (migration.pause_between_batches, get_settings().PAUSE_BETWEEN_BATCHES):
+        if choice is not None:
+            return choice
+    return seconds * capabilities.of(alias).pause_share
+
+
+def hold_seconds(migration: BaseMigration) -> float:
+    """Give after how many idle seconds the server may end a batch's transaction."""
+    return getattr(migration, "max_batch_hold", None) or get_settings().MAX_BATCH_HOLD
+
+
+def sleep(seconds: float, should_stop: Callable[[], bool]) -> None:
+    """Sleep, but not past a wish to stop."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not should_stop():
+        time.sleep(min(left, 0.1))

@@ -1,0 +1,1 @@
+"""The only writer of our rows: every transition, lease and checkpoint is made here."""

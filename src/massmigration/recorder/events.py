@@ -1,0 +1,27 @@
+"""The log of a migration: who did what when."""
+
+from __future__ import annotations
+
+import uuid
+
+from massmigration.models import Event
+from massmigration.recorder import clock
+
+
+def add(  # noqa: PLR0913 - an event has so many parts
+    alias: str,
+    key: str,
+    run_id: uuid.UUID | None,
+    kind: str,
+    by: str = "",
+    text: str = "",
+) -> None:
+    """Write an event on the database that it concerns, in the open transaction if any."""
+    Event.objects.using(alias).create(
+        migration_key=key,
+        run_id=run_id,
+        at=clock.now(alias),
+        kind=kind,
+        by=by[:250],
+        text=text,
+    )

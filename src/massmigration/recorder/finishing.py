@@ -1,0 +1,92 @@
+"""Ending a run: its record becomes applied together with its success."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from massmigration import status
+from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.recorder import clock, control, events
+from massmigration.recorder.locking import lock_in_transaction, locked, transition
+from massmigration.transactions import repeat_when_busy
+
+OPEN = "open"
+CLOSED = "closed"
+TAIL = "tail"
+STALE = "stale"
+
+
+def finish(alias: str, run: Run, plan_tail: Callable[[Run], tuple[str, str] | None]) -> str:
+    """Close a run that has no open shard.
+
+    The shards are looked at in a statement after the locks are held: of two workers that each
+    closed their last shard, the second then sees that of the first.
+
+    Args:
+        alias: the database.
+        run: the run, as it was read.
+        plan_tail: gives the range (start, end) of row keys that came after the launch, if any.
+
+    Returns:
+        `CLOSED` (this call marked it applied), `TAIL` (one more shard was made for rows that
+        came after the launch), `OPEN` (work is left), or `STALE` (it is not for us to close).
+    """
+
+    def action() -> str:
+        with locked(alias, run.migration_key) as found:
+            if found.run is None or found.run.id != run.id or found.run.status != status.RUNNING:
+                return STALE
+            if found.run.is_external:
+                return STALE
+            shards = Shard.objects.using(alias).filter(run_id=run.id)
+            if shards.filter(is_open=True).exists():
+                return OPEN
+            if not found.run.tail_planned:
+                tail = plan_tail(found.run)
+                Run.objects.using(alias).filter(id=run.id).update(tail_planned=True)
+                if tail is not None:
+                    start, end = tail
+                    last = shards.order_by("-number").values_list("number", flat=True).first()
+                    Shard.objects.using(alias).create(
+                        run_id=run.id,
+                        number=0 if last is None else last + 1,
+                        start_key=start,
+                        cursor=start,
+                        end_key=end,
+                    )
+                    return TAIL
+            succeed(alias, found.run)
+            return CLOSED
+
+    return repeat_when_busy(alias, action)
+
+
+def finish_in_batch(alias: str, run: Run) -> bool:
+    """Close the run inside a simple migration's own transaction.
+
+    Returns:
+        False when the run was stopped meanwhile: the caller must roll everything back.
+    """
+    found = lock_in_transaction(alias, run.migration_key)
+    if found.run is None or found.run.id != run.id or found.run.status != status.RUNNING:
+        return False
+    succeed(alias, found.run)
+    return True
+
+
+def succeed(alias: str, run: Run) -> None:
+    """Mark a locked run as succeeded and its locked record as applied."""
+    now = clock.now(alias)
+    transition(alias, run, status.SUCCEEDED, ended_at=now)
+    MigrationRecord.objects.using(alias).filter(
+        key=run.migration_key, attempt_uuid=run.id
+    ).update(
+        is_applied=True,
+        applied_at=now,
+        in_progress=False,
+        has_error=False,
+        last_error="",
+    )
+    done = control.rows_done(alias, run.id)
+    text = "" if run.is_external or run.kind == "simple" else f"{done:,} rows"
+    events.add(alias, run.migration_key, run.id, "applied", text=text)

@@ -1,0 +1,144 @@
+"""Starting: a record, a run and its shards, in one transaction."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, transaction
+
+from massmigration import status
+from massmigration.exceptions import MigrationAlreadyStarted
+from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.recorder import events
+from massmigration.recorder.locking import Locked, fence, locked, transition
+from massmigration.transactions import repeat_when_busy
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a new run starts with."""
+
+    key: str
+    kind: str
+    backend: str = ""
+    is_external: bool = False
+    code_hash: str = ""
+    lower_key: str = ""
+    upper_key: str = ""
+    tail_planned: bool = True
+    rows_expected: int | None = None
+    row_limit: int | None = None
+    shards: tuple[tuple[str, str], ...] = field(default=())
+    """Ranges (start, end) of row keys; "" is open."""
+
+
+def launch(alias: str, plan: Plan, *, by: str = "", restart: bool = False) -> Run:
+    """Create the record, a run and its shards.
+
+    Args:
+        alias: the database.
+        plan: what to start with.
+        by: who asks for it.
+        restart: replace a record whose run failed or was cancelled; else any record refuses.
+
+    Returns:
+        The new run.
+
+    Raises:
+        MigrationAlreadyStarted: when there is a record, or somebody else was faster.
+        StillWorking: when a worker of the run that is to be replaced is in a batch.
+    """
+    return repeat_when_busy(alias, lambda: _launch(alias, plan, by=by, restart=restart))
+
+
+def _launch(alias: str, plan: Plan, *, by: str, restart: bool) -> Run:
+    with locked(alias, plan.key) as found:
+        run_id = uuid.uuid4()
+        if found.record is None:
+            _create_record(alias, plan.key, run_id, found)
+        else:
+            _replace_record(alias, plan.key, run_id, found, restart=restart, by=by)
+        _fence_orphans(alias, plan.key, found, run_id)
+        run = Run.objects.using(alias).create(
+            id=run_id,
+            migration_key=plan.key,
+            kind=plan.kind,
+            status=status.RUNNING if plan.is_external else status.ENQUEUED,
+            is_external=plan.is_external,
+            backend=plan.backend,
+            requested_by=by[:250],
+            requested_at=found.now,
+            started_at=found.now if plan.is_external else None,
+            code_hash=plan.code_hash,
+            lower_key=plan.lower_key,
+            upper_key=plan.upper_key,
+            tail_planned=plan.tail_planned,
+            rows_expected=plan.rows_expected,
+            row_limit=plan.row_limit,
+        )
+        Shard.objects.using(alias).bulk_create(
+            Shard(run_id=run_id, number=number, start_key=start, cursor=start, end_key=end)
+            for number, (start, end) in enumerate(plan.shards)
+        )
+        events.add(alias, plan.key, run_id, "launched", by, plan.backend)
+    return run
+
+
+def _create_record(alias: str, key: str, run_id: uuid.UUID, found: Locked) -> None:
+    try:
+        with transaction.atomic(using=alias):
+            MigrationRecord(key=key, attempt_uuid=run_id, initiated_at=found.now).save(
+                using=alias, force_insert=True
+            )
+    except IntegrityError as error:
+        msg = f"{key} was started on {alias!r} by somebody else at this moment."
+        raise MigrationAlreadyStarted(msg) from error
+
+
+def _replace_record(  # noqa: PLR0913
+    alias: str, key: str, run_id: uuid.UUID, found: Locked, *, restart: bool, by: str
+) -> None:
+    record, run = found.record, found.run
+    assert record is not None
+    if record.is_applied and not record.has_error:
+        raise MigrationAlreadyStarted(f"{key} is already applied on {alias!r}.")
+    if not record.has_error:
+        who = f" by {run.requested_by}" if run and run.requested_by else ""
+        msg = f"{key} was already started on {alias!r}{who} and is in progress."
+        raise MigrationAlreadyStarted(msg)
+    if not restart:
+        msg = (
+            f"{key} was already started on {alias!r} and ended with an error."
+            " Retry it, or restart it from the beginning."
+        )
+        raise MigrationAlreadyStarted(msg)
+    if run is not None:
+        if run.status == status.FAILED:
+            transition(alias, run, status.CANCELLED, ended_at=found.now)
+        fence(alias, run.id, key)
+        events.add(alias, key, run.id, "superseded", by)
+    MigrationRecord.objects.using(alias).filter(key=key).update(
+        attempt_uuid=run_id,
+        initiated_at=found.now,
+        in_progress=True,
+        is_applied=False,
+        applied_at=None,
+        has_error=False,
+        last_error="",
+        was_faked=False,
+    )
+
+
+def _fence_orphans(alias: str, key: str, found: Locked, new_id: uuid.UUID) -> None:
+    """End runs of this key that lost their record, by a delete that did not ask us."""
+    current = found.run.id if found.run is not None else None
+    orphans = (
+        Run.objects.using(alias)
+        .filter(migration_key=key, status__in=[*status.LIVE, status.FAILED])
+        .exclude(id__in=[new_id, *([current] if current else [])])
+    )
+    for run in orphans:
+        transition(alias, run, status.CANCELLED, ended_at=found.now)
+        fence(alias, run.id, key)
+        events.add(alias, key, run.id, "cancelled", text="The record was deleted.")

@@ -1,0 +1,215 @@
+"""Who works on a shard: claims, leases, epochs and checkpoints.
+
+The row lock is the proof of life inside a batch, the lease between batches. Every write that
+a worker makes names the epoch of its claim, so a worker that lost its shard writes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+
+from massmigration import capabilities, identity, status
+from massmigration.conf import get_settings
+from massmigration.exceptions import LostShard
+from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.recorder import clock as database_time
+from massmigration.recorder import events
+from massmigration.transactions import outermost
+
+
+@dataclass(frozen=True)
+class State:
+    """A shard under its lock, and whether its run may go on."""
+
+    shard: Shard
+    run_status: str
+    row_limit: int | None
+    record_fits: bool
+
+
+def lease_ms() -> int:
+    """Give the length of a lease in milliseconds."""
+    return int(get_settings().LEASE * 1000)
+
+
+def free_shards(alias: str, run_ids: Iterable[uuid.UUID]) -> list[Shard]:
+    """Give open shards that nobody seems to work on, without locking anything."""
+    shards = Shard.objects.using(alias).filter(run_id__in=list(run_ids), is_open=True)
+    shards = shards.annotate(now=capabilities.of(alias).clock()).order_by("number", "id")
+    return [
+        shard
+        for shard in shards
+        if shard.lease_until <= shard.now  # type: ignore[attr-defined]
+        or (shard.owner and identity.is_gone(shard.owner))
+    ]
+
+
+def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
+    """Take a shard that nobody works on.
+
+    Args:
+        alias: the database.
+        candidate: the shard as it was seen.
+        owner: the worker that wants it.
+        key: the migration, for the log.
+
+    Returns:
+        The shard with its new epoch, or None when somebody else has it.
+    """
+    database = capabilities.of(alias)
+    clock = database.clock()
+    shards = Shard.objects.using(alias).filter(id=candidate.id, is_open=True)
+    free = Q(lease_until__lte=clock)
+    if candidate.owner and identity.is_gone(candidate.owner):
+        free |= Q(owner=candidate.owner)
+    # Where its worker died in mid-batch, that batch may have been too much for it.
+    died = bool(candidate.owner)
+    with outermost(alias):
+        if database.row_locks:
+            locked = shards.select_for_update(
+                skip_locked=database.skip_locked, nowait=not database.skip_locked
+            )
+            if not locked.values_list("id", flat=True).first():
+                return None
+        changed = (
+            shards.filter(free, epoch=candidate.epoch)
+            .update(
+                epoch=F("epoch") + 1,
+                owner=owner,
+                session=database.session_id(),
+                lease_until=clock + lease_ms(),
+                beat_at=clock,
+                attempts=F("attempts") + (1 if died else 0),
+            )
+        )
+        if changed != 1:
+            return None
+        shard = Shard.objects.using(alias).get(id=candidate.id)
+        if died:
+            text = f"from {identity.describe(candidate.owner)}, which is gone or gave no sign of life"
+            events.add(alias, key, shard.run_id, "taken over", identity.describe(owner), text)
+    return shard
+
+
+def begin(alias: str, run_id: uuid.UUID) -> bool:
+    """Mark an enqueued run as running; True for the one call that did it."""
+    changed = (
+        Run.objects.using(alias)
+        .filter(id=run_id, status=status.ENQUEUED)
+        .update(status=status.RUNNING)
+    )
+    if changed:
+        Run.objects.using(alias).filter(id=run_id, started_at=None).update(
+            started_at=database_time.now(alias)
+        )
+    return bool(changed)
+
+
+def hold(alias: str, shard: Shard, key: str) -> State:
+    """Lock the shard for the open transaction, renew its lease, and read where things stand.
+
+    Must be the first statement of the transaction.
+
+    Raises:
+        LostShard: when the shard changed hands or is done.
+    """
+    clock = capabilities.of(alias).clock()
+    mine = Shard.objects.using(alias).filter(id=shard.id)
+    changed = mine.filter(epoch=shard.epoch, is_open=True).update(
+        lease_until=clock + lease_ms(), beat_at=clock
+    )
+    if changed != 1:
+        raise LostShard(f"Shard {shard.number} of {key} on {alias!r} changed hands.")
+    run = Run.objects.using(alias).filter(id=OuterRef("run_id"))
+    record = MigrationRecord.objects.using(alias).filter(
+        key=key, attempt_uuid=OuterRef("run_id"), has_error=False, is_applied=False
+    )
+    fresh = mine.annotate(
+        run_status=Subquery(run.values("status")[:1]),
+        run_row_limit=Subquery(run.values("row_limit")[:1]),
+        record_fits=Exists(record),
+    ).get()
+    return State(
+        shard=fresh,
+        run_status=fresh.run_status or status.CANCELLED,
+        row_limit=fresh.run_row_limit,
+        record_fits=bool(fresh.record_fits),
+    )
+
+
+def checkpoint(  # noqa: PLR0913 - a checkpoint has so many parts
+    alias: str,
+    shard: Shard,
+    *,
+    cursor: str,
+    rows: int,
+    is_open: bool,
+    batch_size: int,
+    span: int,
+) -> None:
+    """Write how far the shard is, as the last statement of the batch's transaction.
+
+    Args:
+        alias: the database.
+        shard: the shard as read under its lock.
+        cursor: key of the last row that is done.
+        rows: how many rows were done since the last checkpoint.
+        is_open: False when the end of the range is reached.
+        batch_size: rows to aim at next time.
+        span: keys to walk at most next time.
+
+    Raises:
+        LostShard: when epoch or batch number are not what was read.
+    """
+    clock = capabilities.of(alias).clock()
+    changed = (
+        Shard.objects.using(alias)
+        .filter(id=shard.id, epoch=shard.epoch, batch_number=shard.batch_number)
+        .update(
+            cursor=cursor,
+            batch_number=F("batch_number") + 1,
+            rows_done=F("rows_done") + rows,
+            is_open=is_open,
+            batch_size=batch_size,
+            span=span,
+            attempts=0,
+            beat_at=clock,
+            lease_until=clock + lease_ms(),
+        )
+    )
+    if changed != 1:
+        raise LostShard(f"Shard {shard.number} of run {shard.run_id} on {alias!r} changed hands.")
+
+
+def look(alias: str, shard_id: uuid.UUID) -> Shard | None:
+    """Read a shard without locking it."""
+    return Shard.objects.using(alias).filter(id=shard_id).first()
+
+
+def beat(alias: str, shard: Shard) -> bool:
+    """Renew the lease of a shard that is held without a row lock; False when it is lost."""
+    clock = capabilities.of(alias).clock()
+    changed = (
+        Shard.objects.using(alias)
+        .filter(id=shard.id, epoch=shard.epoch, is_open=True)
+        .update(lease_until=clock + lease_ms(), beat_at=clock)
+    )
+    return changed == 1
+
+
+def note_attempt(alias: str, shard: Shard, batch_size: int, span: int) -> None:
+    """Remember that the batch that is due was tried in vain, and how small to try it next."""
+    Shard.objects.using(alias).filter(id=shard.id, epoch=shard.epoch).update(
+        attempts=F("attempts") + 1, batch_size=batch_size, span=span
+    )
+
+
+def release(alias: str, shard: Shard) -> None:
+    """Give the shard back, so that anybody may take it at once."""
+    Shard.objects.using(alias).filter(id=shard.id, epoch=shard.epoch).update(
+        lease_until=0, owner="", session=""
+    )

@@ -1,0 +1,108 @@
+"""The order of locks for control: the record, then its run, then shards.
+
+Control never waits for a shard. Workers hold a shard while they wait for nothing but rows of
+the user's tables (and a simple migration, at its very end, for its record), so no circle of
+waiting can close.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+
+from massmigration import capabilities, identity
+from massmigration.exceptions import StillWorking, WrongState
+from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.recorder import clock
+from massmigration.status import sources_of
+from massmigration.transactions import outermost
+
+LOCK_SECONDS = 5.0
+
+
+@dataclass
+class Locked:
+    """The record of a migration and its run, locked; either may be missing."""
+
+    record: MigrationRecord | None
+    run: Run | None
+    now: datetime
+
+
+@contextmanager
+def locked(alias: str, key: str) -> Iterator[Locked]:
+    """Open a transaction and lock the migration's record and its run, in that order."""
+    with outermost(alias):
+        yield lock_in_transaction(alias, key)
+
+
+def lock_in_transaction(alias: str, key: str) -> Locked:
+    """Lock the record and its run inside the open transaction."""
+    database = capabilities.of(alias)
+    if database.row_locks:
+        database.limit_lock_wait(LOCK_SECONDS)
+    # An UPDATE that changes nothing: on SQLite a transaction that reads before it writes
+    # fails at once where it should wait, elsewhere this takes the row lock.
+    MigrationRecord.objects.using(alias).filter(key=key).update(attempt_uuid=F("attempt_uuid"))
+    record = MigrationRecord.objects.using(alias).filter(key=key).first()
+    run = None
+    if record is not None:
+        runs = Run.objects.using(alias).filter(id=record.attempt_uuid)
+        runs.update(status=F("status"))
+        run = runs.first()
+    return Locked(record=record, run=run, now=clock.now(alias))
+
+
+def transition(alias: str, run: Run, target: str, **values: Any) -> None:  # noqa: ANN401
+    """Take a run to `target` with one conditional UPDATE.
+
+    Raises:
+        WrongState: when no edge leads there from the run's present status.
+    """
+    changed = (
+        Run.objects.using(alias)
+        .filter(id=run.id, status__in=sources_of(target))
+        .update(status=target, **values)
+    )
+    if changed != 1:
+        msg = f"The run of {run.migration_key} on {alias!r} is {run.status}, so it cannot become {target}."
+        raise WrongState(msg)
+    run.status = target
+
+
+def fence(alias: str, run_id: uuid.UUID, key: str) -> None:
+    """Make sure that no worker can commit another batch of the run.
+
+    Raises:
+        StillWorking: when a worker is in the middle of a batch; it names the worker.
+    """
+    database = capabilities.of(alias)
+    shards = Shard.objects.using(alias).filter(run_id=run_id, is_open=True)
+    if database.row_locks:
+        mine = set(lock_free(alias, run_id))
+        held = [shard for shard in shards if shard.id not in mine]
+        if held:
+            owners = ", ".join(sorted({identity.describe(shard.owner) for shard in held}))
+            msg = (
+                f"{key} on {alias!r} has a batch in flight ({owners})."
+                " Wait until it is finished, then try again."
+            )
+            raise StillWorking(msg)
+    shards.update(epoch=F("epoch") + 1, lease_until=0, owner="")
+
+
+def lock_free(alias: str, run_id: uuid.UUID) -> list[uuid.UUID]:
+    """Lock those open shards of a run that nobody has locked, and give their ids."""
+    database = capabilities.of(alias)
+    shards = Shard.objects.using(alias).filter(run_id=run_id, is_open=True).order_by("id")
+    if database.row_locks:
+        shards = shards.select_for_update(
+            skip_locked=database.skip_locked, nowait=not database.skip_locked
+        )
+    return list(shards.values_list("id", flat=True))

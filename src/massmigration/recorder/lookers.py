@@ -1,0 +1,29 @@
+"""Which processes look for work now and then."""
+
+from __future__ import annotations
+
+from massmigration import capabilities
+from massmigration.models import Looker
+
+KEEP_MS = 7 * 24 * 3600 * 1000
+
+
+def seen(alias: str, owner: str, kind: str) -> None:
+    """Note that this process looked for work on the database just now."""
+    clock = capabilities.of(alias).clock()
+    lookers = Looker.objects.using(alias)
+    if not lookers.filter(id=owner).update(seen_at=clock):
+        lookers.create(id=owner, kind=kind, seen_at=capabilities.of(alias).now_ms())
+        lookers.filter(seen_at__lt=clock - KEEP_MS).delete()
+
+
+def left(alias: str, owner: str) -> None:
+    """Note that this process looks no more."""
+    Looker.objects.using(alias).filter(id=owner).delete()
+
+
+def seconds_since_last(alias: str) -> float | None:
+    """Tell how long ago somebody looked; None when nobody did within a week."""
+    database = capabilities.of(alias)
+    last = Looker.objects.using(alias).order_by("-seen_at").values_list("seen_at", flat=True).first()
+    return None if last is None else max(0.0, (database.now_ms() - last) / 1000)

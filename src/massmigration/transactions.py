@@ -1,0 +1,104 @@
+"""Transactions of ours: always outermost, and never left behind half open."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from massmigration import capabilities
+from massmigration.exceptions import InsideTransaction
+
+T = TypeVar("T")
+
+_nested_allowed: ContextVar[bool] = ContextVar("massmigration_nested_allowed", default=False)
+
+CONTROL_TRIES = 12
+
+
+@contextmanager
+def nested_allowed() -> Iterator[None]:
+    """Let our transactions be savepoints of one that is open already.
+
+    For test helpers and inline runs only: what is promised elsewhere does not hold here,
+    because the enclosing transaction may still be rolled back.
+    """
+    token = _nested_allowed.set(True)
+    try:
+        yield
+    finally:
+        _nested_allowed.reset(token)
+
+
+@contextmanager
+def joinable(alias: str) -> Iterator[None]:
+    """Let the block's transactions join one that the caller has open.
+
+    For calls that belong into the caller's own transaction, as in 0.3.x: marking an external
+    run as started together with enqueueing its tasks.
+    """
+    if is_nested(alias):
+        with nested_allowed():
+            yield
+    else:
+        yield
+
+
+def is_nested(alias: str) -> bool:
+    """Tell whether a transaction of ours would be inside of another one."""
+    return connections[alias].in_atomic_block
+
+
+@contextmanager
+def outermost(alias: str) -> Iterator[BaseDatabaseWrapper]:
+    """Open a transaction that commits for good when the block ends.
+
+    Raises:
+        InsideTransaction: when somebody else has a transaction open on this connection.
+    """
+    connection = connections[alias]
+    if _nested_allowed.get():
+        with transaction.atomic(using=alias):
+            yield connection
+        return
+    if connection.in_atomic_block or not connection.get_autocommit():
+        msg = (
+            f"A transaction is open on database {alias!r}, so nothing done here would be safe"
+            " until it ends. Call this outside of atomic() and ATOMIC_REQUESTS, and with"
+            " AUTOCOMMIT on."
+        )
+        raise InsideTransaction(msg)
+    try:
+        with transaction.atomic(using=alias, durable=True):
+            yield connection
+    except Exception:
+        raise
+    except BaseException:
+        # A KeyboardInterrupt may have come between a statement and its answer.
+        connection.close()
+        raise
+
+
+def repeat_when_busy(alias: str, action: Callable[[], T], tries: int = CONTROL_TRIES) -> T:
+    """Do a short transaction again while others hold what it needs.
+
+    Args:
+        alias: the database.
+        action: the whole transaction; it must be safe to repeat after a rollback.
+        tries: how often at most.
+    """
+    for attempt in range(tries):
+        try:
+            return action()
+        except Exception as error:
+            again = capabilities.of(alias).is_retryable(error)
+            if not again or attempt == tries - 1 or is_nested(alias):
+                raise
+        time.sleep(random.uniform(0.5, 1) * min(1.0, 0.01 * 2**attempt))  # noqa: S311
+    raise AssertionError
