@@ -22,6 +22,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+import massmigration
 from tests import servers
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # No deadline: a database on a busy machine is sometimes slow, which is no finding.
     hypothesis.settings.register_profile("databases", deadline=None)
     hypothesis.settings.load_profile("databases")
+
+
+def pytest_report_header() -> str:
+    version, place = massmigration.__version__, Path(massmigration.__file__).parent
+    return f"Django {django.__version__}, massmigration {version} from {place}"
 
 
 def pytest_unconfigure() -> None:
