@@ -62,10 +62,13 @@ def test_models_and_migrations_of_the_project_agree(manage):
     manage("makemigrations", "--check", "--dry-run", "shop")
 
 
-@pytest.mark.parametrize("name", ["postgresql", "mariadb"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.db(name)) for name in ("postgresql", "mariadb")],
+)
 @pytest.mark.parametrize("way", ["fast", "immediate", "kill"])
 def test_restarted_server_comes_back_on_the_same_port(name, way, request):
-    server = _start(name)
+    server = servers.STARTERS[name]()
     request.addfinalizer(lambda: server.stop("immediate"))
     before = (server.port, server.pid)
     if way == "kill":
@@ -104,10 +107,3 @@ def test_missing_program_names_the_package(monkeypatch):
     monkeypatch.setattr(servers.shutil, "which", lambda *_args, **_options: None)
     with pytest.raises(servers.MissingServer, match="apt-get install mariadb-server"):
         servers.start_mariadb()
-
-
-def _start(name: str) -> servers.Server:
-    try:
-        return servers.STARTERS[name]()
-    except servers.MissingServer as missing:
-        pytest.skip(str(missing))
