@@ -69,10 +69,9 @@ def install(
     names = f"[{','.join(extras)}]"
     words = [f"{wheel}{names}"] if wheel else ["--editable", f"{ROOT}{names}"]
     words += [f"Django=={django}.*"] if django else []
-    if wheel:  # of the same version perhaps, and yet another file
-        subprocess.run(
-            [program, "-m", "pip", "uninstall", "-qy", "django-mass-migration"], check=True
-        )
+    if wheel and before:  # perhaps of the same version, and yet another file
+        remove = ["uninstall", "--quiet", "--yes", "django-mass-migration"]
+        subprocess.run([program, "-m", "pip", *remove], check=True)
     subprocess.run([program, "-m", "pip", "install", "--quiet", *words], check=True)
     stamp.write_text(json.dumps(now | {"extras": extras}))
     return program
