@@ -38,11 +38,11 @@ STOP_TIMEOUT = 30.0
 Mode = Literal["fast", "immediate"]
 
 
-class MissingServer(Exception):  # noqa: N818 - a fact about the machine, not a fault
+class MissingServer(Exception):
     """A server is not installed on this machine."""
 
 
-class ServerFailed(Exception):  # noqa: N818
+class ServerFailed(Exception):
     """A server is installed, and did not start or stop."""
 
 
