@@ -71,10 +71,15 @@ def install(
     words += [f"Django=={django}.*"] if django else []
     if wheel and before:  # perhaps of the same version, and yet another file
         remove = ["uninstall", "--quiet", "--yes", "django-mass-migration"]
-        subprocess.run([program, "-m", "pip", *remove], check=True)
-    subprocess.run([program, "-m", "pip", "install", "--quiet", *words], check=True)
+        _pip(program, *remove)
+    _pip(program, "install", "--quiet", *words)
     stamp.write_text(json.dumps(now | {"extras": extras}))
     return program
+
+
+def _pip(program: Path, *words: str) -> None:
+    if subprocess.run([program, "-m", "pip", *words], check=False).returncode:
+        sys.exit(f"pip could not do it: {' '.join(words)}")
 
 
 def make(venv: Path, python: str | None) -> None:
