@@ -1,0 +1,79 @@
+# Every target sets up what it needs; `make` alone lists them.
+#
+# PYTHON   the Python that runs the scripts; the environment takes the newest one that is found
+# VENV     the environment's folder
+# MM_WHEEL a wheel to install and test instead of the working tree
+# ARGS     more words for pytest, the benchmarks or the crash tests
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+BIN := $(VENV)/bin
+SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
+
+.DEFAULT_GOAL := help
+.PHONY: help test quick slow test-matrix servers demo lint format types imports docs bench crash clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+test: ## everything but the slow tests, on every database (installs servers if root)
+	$(PYTHON) scripts/install_servers.py
+	$(SETUP) test
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+quick: ## the same on SQLite alone, in less than a minute
+	$(SETUP) test
+	$(BIN)/python -m pytest -n 2 -m "not slow" --databases sqlite $(ARGS)
+
+slow: ## the slow tests alone
+	$(PYTHON) scripts/install_servers.py
+	$(SETUP) test
+	$(BIN)/python -m pytest -n 2 -m slow --timeout 900 $(ARGS)
+
+test-matrix: ## `make test` on each supported Django with its Python
+	$(PYTHON) scripts/install_servers.py
+	$(PYTHON) scripts/test_matrix.py $(ARGS)
+
+servers: ## start throwaway servers by hand and say where they are
+	$(SETUP) test
+	$(BIN)/python -m tests.servers
+
+demo: ## a site with real data, to look at
+	$(SETUP) test
+	$(BIN)/python demo/run.py $(ARGS)
+
+lint: ## ruff: rules and format
+	$(SETUP) lint test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: ## ruff: repair what can be repaired
+	$(SETUP) lint test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: ## mypy, strict, with django-stubs
+	$(SETUP) lint test
+	$(BIN)/mypy
+
+imports: ## import-linter: dependencies point one way
+	$(SETUP) lint test
+	$(BIN)/lint-imports
+
+docs: ## the documentation, warnings are errors
+	$(SETUP) docs
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
+
+bench: ## benchmarks on durable servers
+	$(PYTHON) scripts/install_servers.py
+	$(SETUP) test
+	$(BIN)/python -m benchmarks $(ARGS)
+
+crash: ## kill workers and servers at every step
+	$(PYTHON) scripts/install_servers.py
+	$(SETUP) test
+	$(BIN)/python -m tests.crash $(ARGS)
+
+clean: ## remove environments and what tools left
+	rm -rf .venv* build dist docs/_build .*_cache

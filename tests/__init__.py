@@ -1,0 +1,1 @@
+"""Tests on real databases: unit, integration, contract, crash and e2e."""

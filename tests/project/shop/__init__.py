@@ -1,0 +1,1 @@
+"""Things to migrate, with every kind of primary key."""

@@ -1,0 +1,1 @@
+"""Mass migrations of the shop; tests add their own."""
