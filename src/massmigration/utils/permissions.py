@@ -1,0 +1,13 @@
+"""Who may see our pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import user_passes_test
+
+
+def superuser_required(login_url: str | None = None) -> Callable[[Any], Any]:
+    """Decorate a view so that all but superusers are sent to the login."""
+    return user_passes_test(lambda user: bool(user.is_superuser), login_url=login_url)
