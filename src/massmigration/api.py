@@ -101,9 +101,7 @@ def initiate_migration(migration: BaseMigration, db_alias: str) -> None:
 # Starting --------------------------------------------------------------------------------
 
 
-def launch(
-    migration: BaseMigration, db_alias: str, *, by: str = "", restart: bool = False
-) -> None:
+def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bool = False) -> None:
     """Start the migration on its backend and return at once.
 
     Args:

@@ -15,7 +15,9 @@ from django.db import models
 class ComputedFieldMixin:
     """Fill the field before each save with what a function or a named method gives."""
 
-    def __init__(self, func: str | Callable[[models.Model], Any], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, func: str | Callable[[models.Model], Any], *args: Any, **kwargs: Any
+    ) -> None:
         """Take the name of a method of the model (or a function of the instance)."""
         self.computer = func
         kwargs["editable"] = False

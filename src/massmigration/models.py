@@ -133,7 +133,9 @@ class Shard(models.Model):
     epoch = models.BigIntegerField(default=0, help_text="Grows when the shard changes hands.")
     lease_until = models.BigIntegerField(default=0)
     owner = models.CharField(max_length=250, blank=True)
-    session = models.CharField(max_length=64, blank=True, help_text="Database session of the owner.")
+    session = models.CharField(
+        max_length=64, blank=True, help_text="Database session of the owner."
+    )
     beat_at = models.BigIntegerField(default=0, help_text="Last sign of life.")
     batch_number = models.BigIntegerField(default=0)
     batch_size = models.IntegerField(default=0)

@@ -9,7 +9,24 @@ from massmigration.capabilities.base import Database
 if TYPE_CHECKING:
     from django.db import OperationalError
 
-_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1927, 4031}
+_LOST = {
+    2002,
+    2003,
+    2006,
+    2013,
+    2014,
+    2055,
+    1053,
+    1077,
+    1079,
+    1152,
+    1158,
+    1159,
+    1160,
+    1161,
+    1927,
+    4031,
+}
 
 
 class MySQL(Database):

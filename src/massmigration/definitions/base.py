@@ -61,7 +61,9 @@ class BaseMigration:
             return
         known = get_all_db_aliases()
         if isinstance(aliases, str):
-            msg = f"allowed_db_aliases of {cls.__module__} must be a list, not the text {aliases!r}."
+            msg = (
+                f"allowed_db_aliases of {cls.__module__} must be a list, not the text {aliases!r}."
+            )
             raise DbAliasNotAllowed(msg)
         unknown = [alias for alias in aliases if alias not in known]
         if unknown:
@@ -195,7 +197,10 @@ class BaseMigration:
         return run.id
 
     def mark_as_errored(
-        self, db_alias: str, error: BaseException | None = None, attempt_uuid: uuid.UUID | None = None
+        self,
+        db_alias: str,
+        error: BaseException | None = None,
+        attempt_uuid: uuid.UUID | None = None,
     ) -> bool:
         """Mark the attempt as failed.
 

@@ -96,7 +96,9 @@ def run_ranged(task: Task, source: Source, pacer: Pacer) -> Outcome:
     with _batch_transaction(task) as shard, _data_transaction(task, source.alias):
         with guarded(source.alias) as guard:
             if isinstance(migration, BatchMigration):
-                done, last, hit_rows = _operate_on_range(task, migration, source, shard, pacer, guard)
+                done, last, hit_rows = _operate_on_range(
+                    task, migration, source, shard, pacer, guard
+                )
             else:
                 mapper = cast(MapperMigration, migration)
                 batch = reading.read(source, _window(task, shard, pacer), lock=mapper.lock_rows)

@@ -44,7 +44,9 @@ class Heartbeat:
             LostShard: then what was done may be done again.
         """
         if self.is_lost:
-            raise LostShard(f"Shard {self._shard.number} of run {self._shard.run_id} changed hands.")
+            raise LostShard(
+                f"Shard {self._shard.number} of run {self._shard.run_id} changed hands."
+            )
 
     def _run(self) -> None:
         pause = get_settings().LEASE / 3

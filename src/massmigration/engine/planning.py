@@ -87,9 +87,7 @@ def plan_tail(migration: BaseMigration, alias: str, run: Run) -> tuple[str, str]
     return None if last is None else (run.upper_key, rowkeys.encode(source.model, last))
 
 
-def _plan(
-    migration: BaseMigration, alias: str, backend: str, limit: int | None
-) -> launching.Plan:
+def _plan(migration: BaseMigration, alias: str, backend: str, limit: int | None) -> launching.Plan:
     values: dict[str, Any] = {
         "key": migration.key,
         "kind": migration.kind,

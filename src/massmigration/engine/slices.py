@@ -160,7 +160,9 @@ class _Slice:
         if self._was_committed():
             if not lost:
                 cause = error.__cause__ or error
-                logger.error("A hook after a commit of %s raised", task.migration.key, exc_info=cause)
+                logger.error(
+                    "A hook after a commit of %s raised", task.migration.key, exc_info=cause
+                )
                 text = f"on_commit: {failure_of(cause)}"
                 events.add(task.alias, task.migration.key, task.run.id, "hook failed", text=text)
             return

@@ -78,9 +78,7 @@ def succeed(alias: str, run: Run) -> None:
     """Mark a locked run as succeeded and its locked record as applied."""
     now = clock.now(alias)
     transition(alias, run, status.SUCCEEDED, ended_at=now)
-    MigrationRecord.objects.using(alias).filter(
-        key=run.migration_key, attempt_uuid=run.id
-    ).update(
+    MigrationRecord.objects.using(alias).filter(key=run.migration_key, attempt_uuid=run.id).update(
         is_applied=True,
         applied_at=now,
         in_progress=False,

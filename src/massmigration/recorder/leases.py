@@ -75,22 +75,21 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
             )
             if not locked.values_list("id", flat=True).first():
                 return None
-        changed = (
-            shards.filter(free, epoch=candidate.epoch)
-            .update(
-                epoch=F("epoch") + 1,
-                owner=owner,
-                session=database.session_id(),
-                lease_until=clock + lease_ms(),
-                beat_at=clock,
-                attempts=F("attempts") + (1 if died else 0),
-            )
+        changed = shards.filter(free, epoch=candidate.epoch).update(
+            epoch=F("epoch") + 1,
+            owner=owner,
+            session=database.session_id(),
+            lease_until=clock + lease_ms(),
+            beat_at=clock,
+            attempts=F("attempts") + (1 if died else 0),
         )
         if changed != 1:
             return None
         shard = Shard.objects.using(alias).get(id=candidate.id)
         if died:
-            text = f"from {identity.describe(candidate.owner)}, which is gone or gave no sign of life"
+            text = (
+                f"from {identity.describe(candidate.owner)}, which is gone or gave no sign of life"
+            )
             events.add(alias, key, shard.run_id, "taken over", identity.describe(owner), text)
     return shard
 
