@@ -8,7 +8,7 @@ to the letter and gets no new column: 0.3.x processes insert into it during a ro
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils import timezone
@@ -16,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from massmigration.fields import ComputedBooleanField, ComputedCharField, ComputedDateTimeField
 from massmigration.keys import MigrationKey
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class MigrationRecord(models.Model):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., BaseMigration]:
     """Give a function that makes a migration of a class and lets the store know it."""
-    from tests.integration import support  # needs the settings, which come after this file
+    from tests.integration import support  # noqa: PLC0415 - needs the settings, which come later
 
     def make(cls: type[BaseMigration], name: str = "0900_test") -> BaseMigration:
         return support.known(monkeypatch, cls("shop", name))

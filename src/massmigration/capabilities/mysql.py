@@ -27,6 +27,7 @@ _LOST = {
     1927,
     4031,
 }
+_LIMITS = "_massmigration_limits"
 
 
 class MySQL(Database):
@@ -59,14 +60,14 @@ class MySQL(Database):
         """Set the session's limits once for each connection; they do not exist locally."""
         connection: Any = self.connection.connection
         wanted = (hold_seconds, lock_seconds)
-        if getattr(connection, "_massmigration_limits", None) == wanted:
+        if getattr(connection, _LIMITS, None) == wanted:
             return
         parts = [f"SESSION innodb_lock_wait_timeout = {max(1, round(lock_seconds))}"]
         if self.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
             parts.append(f"SESSION idle_write_transaction_timeout = {max(1, round(hold_seconds))}")
         with self.connection.cursor() as cursor:
             cursor.execute("SET " + ", ".join(parts))
-        connection._massmigration_limits = wanted
+        setattr(connection, _LIMITS, wanted)
 
     def transaction_is_lost(self) -> bool:
         """A server that rolled back shows only when the savepoint is released."""

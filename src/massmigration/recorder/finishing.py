@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from massmigration import status
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock, control, events
 from massmigration.recorder.locking import lock_in_transaction, locked, transition
 from massmigration.transactions import repeat_when_busy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OPEN = "open"
 CLOSED = "closed"

@@ -6,9 +6,8 @@ a worker makes names the epoch of its claim, so a worker that lost its shard wri
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 
@@ -19,6 +18,10 @@ from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock as database_time
 from massmigration.recorder import events
 from massmigration.transactions import outermost
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def free_shards(alias: str, run_ids: Iterable[uuid.UUID]) -> list[Shard]:
     return [
         shard
         for shard in shards
-        if shard.lease_until <= shard.now  # type: ignore[attr-defined]
+        if shard.lease_until <= shard.now
         or (shard.owner and identity.is_gone(shard.owner))
     ]
 
@@ -140,7 +143,7 @@ def hold(alias: str, shard: Shard, key: str) -> State:
     )
 
 
-def checkpoint(  # noqa: PLR0913 - a checkpoint has so many parts
+def checkpoint(
     alias: str,
     shard: Shard,
     *,
