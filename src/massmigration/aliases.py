@@ -8,6 +8,7 @@ from django.db import connections, router
 from massmigration import capabilities
 from massmigration.conf import get_settings
 from massmigration.exceptions import CannotRunOnDB, DbAliasNotAllowed
+from massmigration.models import MigrationRecord
 
 
 def get_all_db_aliases() -> list[str]:
@@ -24,8 +25,6 @@ def managed_aliases() -> list[str]:
     Raises:
         DbAliasNotAllowed: when the setting names an unknown alias.
     """
-    from massmigration.models import MigrationRecord
-
     chosen = get_settings().DATABASES
     if chosen is not None:
         for alias in chosen:

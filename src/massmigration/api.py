@@ -5,18 +5,18 @@ The functions without a `by` are those of 0.3.x. `by` is who does it, as text fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.db import Error
 
 from massmigration import aliases as database_aliases
 from massmigration import identity, status
 from massmigration.backends import worker as local_worker
-from massmigration.backends.queue import QueueBackend
+from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
 from massmigration.definitions import BaseMigration
+from massmigration.definitions.installed import all_installed, installed
 from massmigration.engine import driving, planning
 from massmigration.engine.driving import Driven
 from massmigration.engine.progress import Progress, progress_of
@@ -26,6 +26,10 @@ from massmigration.keys import MigrationKey
 from massmigration.loading import store
 from massmigration.models import MigrationRecord, Run
 from massmigration.recorder import control, lookers, pruning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
 
 FOREGROUND = "foreground"
 
@@ -60,7 +64,7 @@ __all__ = [
 
 def get_all_migrations() -> list[BaseMigration]:
     """Give all migrations of all installed apps, ordered by app."""
-    return list(store.all)
+    return all_installed()
 
 
 def migration_is_applied(migration: BaseMigration, db_alias: str) -> bool:
@@ -101,9 +105,7 @@ def initiate_migration(migration: BaseMigration, db_alias: str) -> None:
 # Starting --------------------------------------------------------------------------------
 
 
-def launch(
-    migration: BaseMigration, db_alias: str, *, by: str = "", restart: bool = False
-) -> None:
+def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bool = False) -> None:
     """Start the migration on its backend and return at once.
 
     Args:
@@ -284,7 +286,7 @@ def recover(aliases: list[str]) -> dict[str, int]:
         runs = driving.workable_runs(alias)
         lookers.seen(alias, identity.new_owner(), "recover")
         for each in runs:
-            migration = store.by_key.get(each.migration_key)
+            migration = installed(each.migration_key)
             if migration is None:
                 continue
             driving.close(alias, each, migration)
@@ -306,9 +308,7 @@ def work_once(aliases: list[str]) -> int:
 
 def _carry_on(alias: str, run: Run) -> None:
     """Tell the run's backend that there is work again."""
-    from massmigration.backends.queue import Message
-
-    migration = store.by_key.get(run.migration_key)
+    migration = installed(run.migration_key)
     if migration is None:
         return
     backend = migration.get_backend()
@@ -370,7 +370,7 @@ def _status_of(alias: str) -> DatabaseStatus:
 def _one(
     alias: str, key: str, record: MigrationRecord | None, runs: dict[object, Run]
 ) -> MigrationStatus:
-    migration = store.by_key.get(key)
+    migration = installed(key)
     broken = next((each for each in store.broken if each.key == key), None)
     run = runs.get(record.attempt_uuid) if record is not None else None
     progress = progress_of(alias, run) if run is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.utils import ConnectionDoesNotExist
+from django.utils.connection import ConnectionDoesNotExist
 
 
 class MassMigrationError(Exception):

@@ -6,14 +6,17 @@ it, and PostgreSQL turns the whole transaction down; rows that were undone would
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from django.db import Error, connections, transaction
 from django.db.transaction import TransactionManagementError
 
 from massmigration import capabilities
 from massmigration.exceptions import OperationError, SwallowedDatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ADVICE = (
     "Put `with transaction.atomic():` around the statement whose error is handled, or set"

@@ -8,7 +8,7 @@ to the letter and gets no new column: 0.3.x processes insert into it during a ro
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils import timezone
@@ -16,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from massmigration.fields import ComputedBooleanField, ComputedCharField, ComputedDateTimeField
 from massmigration.keys import MigrationKey
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class MigrationRecord(models.Model):
@@ -133,7 +136,9 @@ class Shard(models.Model):
     epoch = models.BigIntegerField(default=0, help_text="Grows when the shard changes hands.")
     lease_until = models.BigIntegerField(default=0)
     owner = models.CharField(max_length=250, blank=True)
-    session = models.CharField(max_length=64, blank=True, help_text="Database session of the owner.")
+    session = models.CharField(
+        max_length=64, blank=True, help_text="Database session of the owner."
+    )
     beat_at = models.BigIntegerField(default=0, help_text="Last sign of life.")
     batch_number = models.BigIntegerField(default=0)
     batch_size = models.IntegerField(default=0)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.dispatch import Signal
 
 from massmigration import signals
 from massmigration.loading import store
-from massmigration.models import Run
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.dispatch import Signal
+
+    from massmigration.models import Run
 
 logger = logging.getLogger("massmigration")
 
@@ -46,7 +50,7 @@ def applied(alias: str, key: str, run_id: uuid.UUID) -> None:
     _send(signals.migration_applied, alias, key, run_id)
 
 
-def _send(signal: Signal, alias: str, key: str, run_id: uuid.UUID, **more: Any) -> None:  # noqa: ANN401
+def _send(signal: Signal, alias: str, key: str, run_id: uuid.UUID, **more: Any) -> None:
     migration = store.by_key.get(key)
     sender = type(migration) if migration is not None else None
 

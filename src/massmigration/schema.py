@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from typing import TYPE_CHECKING
+
 from django.db.migrations.operations import CreateModel
-from django.db.migrations.state import ProjectState
+
+if TYPE_CHECKING:
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+    from django.db.migrations.state import ProjectState
 
 
 class CreateModelUnlessPresent(CreateModel):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC
+from typing import TYPE_CHECKING
 
-from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
+if TYPE_CHECKING:
+    from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
 
 
-class BackendBase(ABC):
+class BackendBase(ABC):  # noqa: B024 - a backend may run one kind of migration only
     """Runs migrations somewhere. Made without arguments, from a dotted path in the settings.
 
     A backend may have further methods; a migration names the one that it wants in

@@ -69,9 +69,7 @@ class WebThread:
         with self._lock:
             self._woken.set()
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, name="massmigration", daemon=True
-                )
+                self._thread = threading.Thread(target=self._run, name="massmigration", daemon=True)
                 self._thread.start()
                 atexit.register(self._stop.set)
         return True

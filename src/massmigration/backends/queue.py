@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from massmigration.backends.base import BackendBase
-from massmigration.definitions import BaseMigration
-from massmigration.definitions.ranged import RangedMigration
-from massmigration.definitions.simple import SimpleMigration
 from massmigration.engine import planning
-from massmigration.models import Run
+
+if TYPE_CHECKING:
+    import uuid
+
+    from massmigration.definitions import BaseMigration
+    from massmigration.definitions.ranged import RangedMigration
+    from massmigration.definitions.simple import SimpleMigration
+    from massmigration.models import Run
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from django.db import Error, close_old_connections, connections
 
 from massmigration import identity
 from massmigration.conf import get_settings
+from massmigration.definitions.installed import installed
 from massmigration.engine import driving
 from massmigration.engine.tasks import Options, sleep
-from massmigration.loading import store
-from massmigration.models import Run
 from massmigration.recorder import lookers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from massmigration.models import Run
 
 logger = logging.getLogger("massmigration")
 
@@ -84,7 +88,7 @@ class Worker:
             except Error:
                 connections[alias].close()
                 continue
-            if any(run.migration_key in store.by_key for run in runs):
+            if any(installed(run.migration_key) is not None for run in runs):
                 return False
         return True
 

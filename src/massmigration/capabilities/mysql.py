@@ -9,7 +9,25 @@ from massmigration.capabilities.base import Database
 if TYPE_CHECKING:
     from django.db import OperationalError
 
-_LOST = {2002, 2003, 2006, 2013, 2014, 2055, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1927, 4031}
+_LOST = {
+    2002,
+    2003,
+    2006,
+    2013,
+    2014,
+    2055,
+    1053,
+    1077,
+    1079,
+    1152,
+    1158,
+    1159,
+    1160,
+    1161,
+    1927,
+    4031,
+}
+_LIMITS = "_massmigration_limits"
 
 
 class MySQL(Database):
@@ -42,14 +60,14 @@ class MySQL(Database):
         """Set the session's limits once for each connection; they do not exist locally."""
         connection: Any = self.connection.connection
         wanted = (hold_seconds, lock_seconds)
-        if getattr(connection, "_massmigration_limits", None) == wanted:
+        if getattr(connection, _LIMITS, None) == wanted:
             return
         parts = [f"SESSION innodb_lock_wait_timeout = {max(1, round(lock_seconds))}"]
         if self.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
             parts.append(f"SESSION idle_write_transaction_timeout = {max(1, round(hold_seconds))}")
         with self.connection.cursor() as cursor:
             cursor.execute("SET " + ", ".join(parts))
-        connection._massmigration_limits = wanted
+        setattr(connection, _LIMITS, wanted)
 
     def transaction_is_lost(self) -> bool:
         """A server that rolled back shows only when the savepoint is released."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.module_loading import import_string
@@ -20,10 +18,15 @@ from massmigration.exceptions import (
 from massmigration.keys import MigrationKey
 from massmigration.loading import store
 from massmigration.loading.digest import code_hash
+from massmigration.models import MigrationRecord
+from massmigration.recorder import external, launching
+from massmigration.recorder.control import failure_of
 from massmigration.transactions import joinable
 
 if TYPE_CHECKING:
-    from massmigration.models import MigrationRecord
+    import uuid
+    from collections.abc import Sequence
+
 
 logger = logging.getLogger("massmigration")
 
@@ -53,7 +56,7 @@ class BaseMigration:
 
     kind: ClassVar[str] = "custom"
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a class that allows a database which does not exist."""
         super().__init_subclass__(**kwargs)
         aliases = cls.allowed_db_aliases
@@ -61,7 +64,9 @@ class BaseMigration:
             return
         known = get_all_db_aliases()
         if isinstance(aliases, str):
-            msg = f"allowed_db_aliases of {cls.__module__} must be a list, not the text {aliases!r}."
+            msg = (
+                f"allowed_db_aliases of {cls.__module__} must be a list, not the text {aliases!r}."
+            )
             raise DbAliasNotAllowed(msg)
         unknown = [alias for alias in aliases if alias not in known]
         if unknown:
@@ -101,7 +106,7 @@ class BaseMigration:
         """Dotted path of the backend that runs it."""
         return self.backend or get_settings().backend
 
-    def get_backend(self) -> Any:  # noqa: ANN401 - any class may be a backend
+    def get_backend(self) -> Any:
         """Make the backend that runs it."""
         return import_string(self.backend_str)()
 
@@ -167,8 +172,6 @@ class BaseMigration:
 
     def get_migration_record(self, db_alias: str) -> MigrationRecord | None:
         """Give its record on this database, or None."""
-        from massmigration.models import MigrationRecord
-
         return MigrationRecord.objects.using(db_alias).filter(key=self.key).first()
 
     def mark_as_started(self, db_alias: str) -> uuid.UUID:
@@ -180,8 +183,6 @@ class BaseMigration:
         Raises:
             MigrationAlreadyStarted: when there is a record.
         """
-        from massmigration.recorder import launching
-
         plan = launching.Plan(
             key=self.key,
             kind=self.kind,
@@ -195,7 +196,10 @@ class BaseMigration:
         return run.id
 
     def mark_as_errored(
-        self, db_alias: str, error: BaseException | None = None, attempt_uuid: uuid.UUID | None = None
+        self,
+        db_alias: str,
+        error: BaseException | None = None,
+        attempt_uuid: uuid.UUID | None = None,
     ) -> bool:
         """Mark the attempt as failed.
 
@@ -208,9 +212,6 @@ class BaseMigration:
         Returns:
             Whether anything was changed.
         """
-        from massmigration.recorder import external
-        from massmigration.recorder.control import failure_of
-
         failure = failure_of(error)
         with joinable(db_alias):
             run_id = external.mark_errored(db_alias, self.key, failure, attempt_uuid)
@@ -229,8 +230,6 @@ class BaseMigration:
         Returns:
             Whether anything was changed.
         """
-        from massmigration.recorder import external
-
         with joinable(db_alias):
             run_id = external.mark_finished(db_alias, self.key, attempt_uuid)
         if run_id is not None:
@@ -246,7 +245,5 @@ class BaseMigration:
 
 
 def _is_applied(key: str, alias: str) -> bool:
-    from massmigration.models import MigrationRecord
-
     records = MigrationRecord.objects.using(alias)
     return records.filter(key=key, is_applied=True, has_error=False).exists()

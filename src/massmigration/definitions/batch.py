@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from django.db.models import QuerySet
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from massmigration.definitions.ranged import RangedMigration
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 class BatchMigration(RangedMigration):

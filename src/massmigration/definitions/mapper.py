@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import transaction
 
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.guards import guarded
 from massmigration.recorder import external
+
+if TYPE_CHECKING:
+    import uuid
 
 logger = logging.getLogger("massmigration")
 
@@ -24,13 +26,13 @@ class MapperMigration(RangedMigration):
     lock_rows = True
     """Whether rows are locked while they are read and written (where the database can)."""
 
-    def operation(self, obj: Any, db_alias: str) -> object:  # noqa: ANN401 - any model
+    def operation(self, obj: Any, db_alias: str) -> object:
         """Change one row. To be written by you."""
         del obj, db_alias
         msg = f"{self.key} has no operation(obj, db_alias)."
         raise NotImplementedError(msg)
 
-    def wrapped_operation(self, obj: Any, attempt_uuid: uuid.UUID, db_alias: str) -> bool:  # noqa: ANN401
+    def wrapped_operation(self, obj: Any, attempt_uuid: uuid.UUID, db_alias: str) -> bool:
         """Change one row if the attempt still goes on: for backends written for 0.3.x.
 
         Returns:

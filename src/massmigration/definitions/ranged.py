@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.db.models import QuerySet
+from typing import TYPE_CHECKING, Any
 
 from massmigration.definitions.base import BaseMigration
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 class RangedMigration(BaseMigration):
@@ -22,7 +23,7 @@ class RangedMigration(BaseMigration):
     """No batch has more rows; None: MASSMIGRATION_MAX_BATCH_SIZE."""
 
     pause_between_batches: float | None = None
-    """Seconds of rest after a batch; None: MASSMIGRATION_PAUSE_BETWEEN_BATCHES, else by database."""
+    """Seconds of rest after a batch; None: the setting of that name, else by database."""
 
     max_batch_hold: float | None = None
     """Seconds without a statement after which the server may end a batch's transaction."""

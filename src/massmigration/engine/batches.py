@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
 
 from massmigration import capabilities
 from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
-from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import ranges, reading, rowkeys
 from massmigration.engine.heartbeat import Heartbeat
-from massmigration.engine.pacing import Pacer
 from massmigration.engine.points import reach
-from massmigration.engine.sources import Source
 from massmigration.engine.tasks import Task, hold_seconds
 from massmigration.exceptions import LostShard
 from massmigration.guards import Guard, guarded
-from massmigration.models import Shard
 from massmigration.recorder import finishing, leases
 from massmigration.status import RUNNING
 from massmigration.transactions import outermost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django.db.models import QuerySet
+
+    from massmigration.definitions.ranged import RangedMigration
+    from massmigration.engine.pacing import Pacer
+    from massmigration.engine.sources import Source
+    from massmigration.models import Shard
 
 LOCK_SECONDS = 3.0
 
@@ -63,7 +67,7 @@ class Outcome:
 
 def run_simple(task: Task) -> Outcome:
     """Call a simple migration's operation and mark it as applied."""
-    migration = cast(SimpleMigration, task.migration)
+    migration = cast("SimpleMigration", task.migration)
     if not migration.atomic:
         return _run_simple_bare(task, migration)
     with _batch_transaction(task) as shard:
@@ -92,13 +96,15 @@ def _run_simple_bare(task: Task, migration: SimpleMigration) -> Outcome:
 
 def run_ranged(task: Task, source: Source, pacer: Pacer) -> Outcome:
     """Do the next batch of a mapper or batch migration in one transaction."""
-    migration = cast(RangedMigration, task.migration)
+    migration = cast("RangedMigration", task.migration)
     with _batch_transaction(task) as shard, _data_transaction(task, source.alias):
         with guarded(source.alias) as guard:
             if isinstance(migration, BatchMigration):
-                done, last, hit_rows = _operate_on_range(task, migration, source, shard, pacer, guard)
+                done, last, hit_rows = _operate_on_range(
+                    task, migration, source, shard, pacer, guard
+                )
             else:
-                mapper = cast(MapperMigration, migration)
+                mapper = cast("MapperMigration", migration)
                 batch = reading.read(source, _window(task, shard, pacer), lock=mapper.lock_rows)
                 reach("after read")
                 for row in batch.rows:
@@ -122,7 +128,7 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
     A checkpoint is written when a row fails or somebody asks to stop, so that little is done
     twice.
     """
-    migration = cast(RangedMigration, task.migration)
+    migration = cast("RangedMigration", task.migration)
     with outermost(task.alias):
         shard = _hold(task).shard
     window = _window(task, shard, pacer)
@@ -132,7 +138,7 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
         if isinstance(migration, BatchMigration):
             done, last, hit_rows = _operate_on_range(task, migration, source, shard, pacer, None)
         else:
-            mapper = cast(MapperMigration, migration)
+            mapper = cast("MapperMigration", migration)
             batch = reading.read(source, window, lock=False)
             hit_rows, last = batch.hit_rows, batch.last
             for row in batch.rows:
@@ -141,7 +147,7 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
                     break
                 try:
                     mapper.operation(row, task.alias)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - whatever user code raises
                     failure = RowFailed(rowkeys.encode(source.model, row.pk))
                     failure.__cause__ = error
                     break
@@ -187,7 +193,7 @@ def _hold(task: Task) -> leases.State:
     return state
 
 
-def _data_transaction(task: Task, alias: str) -> Any:  # noqa: ANN401 - a context manager
+def _data_transaction(task: Task, alias: str) -> Any:
     """Open a transaction on the data's database where that is another one than the record's.
 
     It commits first: a crash between the two commits repeats the batch.
@@ -198,7 +204,7 @@ def _data_transaction(task: Task, alias: str) -> Any:  # noqa: ANN401 - a contex
     return transaction.atomic(using=alias)
 
 
-def _operate_on_range(  # noqa: PLR0913
+def _operate_on_range(
     task: Task,
     migration: BatchMigration,
     source: Source,
@@ -260,7 +266,7 @@ def _left(task: Task, shard: Shard, pacer: Pacer) -> int:
     return max(1, min(pacer.rows, task.run.row_limit - shard.rows_done))
 
 
-def _checkpoint(  # noqa: PLR0913
+def _checkpoint(
     task: Task, shard: Shard, cursor: str, *, rows: int, is_open: bool, pacer: Pacer | None
 ) -> None:
     reach("before checkpoint")

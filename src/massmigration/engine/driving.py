@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from massmigration import capabilities, identity, notices, status
-from massmigration.definitions import BaseMigration
+from massmigration.definitions.installed import installed
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, slices
 from massmigration.engine.points import reach
 from massmigration.engine.tasks import Options, Task, sleep
 from massmigration.exceptions import MassMigrationError
-from massmigration.loading import store
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import control, finishing, leases
 from massmigration.recorder.control import failure_of
+
+if TYPE_CHECKING:
+    from massmigration.definitions import BaseMigration
 
 logger = logging.getLogger("massmigration")
 
@@ -53,7 +55,7 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
     Returns:
         How the slice ended, or None when there was nothing to claim.
     """
-    migration = store.by_key.get(run.migration_key)
+    migration = installed(run.migration_key)
     if migration is None or migration.kind != run.kind:
         logger.info("%s is left alone: its file is not here", run.migration_key)
         return None
@@ -118,7 +120,7 @@ def drive(alias: str, run: Run, owner: str, options: Options) -> Driven:
         if run.status not in status.WORKABLE:
             return Driven(run.status, run, rows, time.monotonic() - started)
         if result is None:
-            if run.migration_key not in store.by_key:
+            if installed(run.migration_key) is None:
                 return Driven(MISSING, run, rows, time.monotonic() - started)
             holders = holders_of(alias, run)
             patience -= 1

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from django.db import Error, connections
+from typing_extensions import Self
 
 from massmigration.conf import get_settings
 from massmigration.exceptions import LostShard
-from massmigration.models import Shard
 from massmigration.recorder import leases
 from massmigration.transactions import is_nested
+
+if TYPE_CHECKING:
+    from massmigration.models import Shard
 
 
 class Heartbeat:
@@ -24,7 +28,7 @@ class Heartbeat:
         self._thread: threading.Thread | None = None
         self.is_lost = False
 
-    def __enter__(self) -> Heartbeat:
+    def __enter__(self) -> Self:
         """Start the thread; not inside of somebody's transaction, which it could not see."""
         if not is_nested(self._alias):
             self._thread = threading.Thread(target=self._run, daemon=True, name="heartbeat")
@@ -44,7 +48,9 @@ class Heartbeat:
             LostShard: then what was done may be done again.
         """
         if self.is_lost:
-            raise LostShard(f"Shard {self._shard.number} of run {self._shard.run_id} changed hands.")
+            raise LostShard(
+                f"Shard {self._shard.number} of run {self._shard.run_id} changed hands."
+            )
 
     def _run(self) -> None:
         pause = get_settings().LEASE / 3

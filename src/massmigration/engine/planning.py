@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from massmigration import aliases, capabilities, notices
-from massmigration.definitions import BaseMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import ranges, rowkeys
 from massmigration.engine.sources import Source, source_of
 from massmigration.exceptions import WrongState
 from massmigration.loading.digest import code_hash
-from massmigration.models import Run
 from massmigration.recorder import launching
 
+if TYPE_CHECKING:
+    from massmigration.definitions import BaseMigration
+    from massmigration.models import Run
 
-def start(  # noqa: PLR0913 - what a start can be asked for
+
+def start(
     migration: BaseMigration,
     alias: str,
     *,
@@ -81,15 +83,13 @@ def guarantee(migration: BaseMigration, alias: str) -> tuple[bool, str]:
 
 def plan_tail(migration: BaseMigration, alias: str, run: Run) -> tuple[str, str] | None:
     """Give the range of keys that came after the launch, up to the highest key by now."""
-    source = source_of(cast(RangedMigration, migration), alias)
+    source = source_of(cast("RangedMigration", migration), alias)
     above = rowkeys.decode(run.upper_key)
     last = ranges.last_key(source.model, source.alias, above=above)
     return None if last is None else (run.upper_key, rowkeys.encode(source.model, last))
 
 
-def _plan(
-    migration: BaseMigration, alias: str, backend: str, limit: int | None
-) -> launching.Plan:
+def _plan(migration: BaseMigration, alias: str, backend: str, limit: int | None) -> launching.Plan:
     values: dict[str, Any] = {
         "key": migration.key,
         "kind": migration.kind,

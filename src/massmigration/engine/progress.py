@@ -89,7 +89,7 @@ def _fraction(run: Run, shards: list[Shard]) -> float | None:
     return min(1.0, behind / (upper - lower))
 
 
-def _position(key: Any) -> float | None:  # noqa: ANN401 - keys are of any type
+def _position(key: Any) -> float | None:
     """Place a key on a line, where its type is ordered as numbers are."""
     if isinstance(key, tuple):
         return None

@@ -18,9 +18,9 @@ def table(model: type[Model], alias: str) -> QuerySet[Any]:
 def within(
     queryset: QuerySet[Any],
     *,
-    after: Any = None,  # noqa: ANN401 - keys are of any type
-    start: Any = None,  # noqa: ANN401
-    end: Any = None,  # noqa: ANN401
+    after: Any = None,
+    start: Any = None,
+    end: Any = None,
 ) -> QuerySet[Any]:
     """Limit a queryset to keys above `after`, from `start` on, and up to `end`; None is open."""
     if after is not None:
@@ -32,7 +32,7 @@ def within(
     return queryset
 
 
-def compare(queryset: QuerySet[Any], operator: str, key: Any) -> Q:  # noqa: ANN401
+def compare(queryset: QuerySet[Any], operator: str, key: Any) -> Q:
     """Compare the primary key with a value: `gt`, `gte`, `lt` or `lte`.
 
     A composite key is compared as a row where the database uses its index for that, else
@@ -51,18 +51,18 @@ def compare(queryset: QuerySet[Any], operator: str, key: Any) -> Q:  # noqa: ANN
     return Q((f"{names[0]}__{strict}e", key[0])) & written_out
 
 
-def first_key(model: type[Model], alias: str) -> Any:  # noqa: ANN401
+def first_key(model: type[Model], alias: str) -> Any:
     """Give the lowest key of the table, or None."""
     return table(model, alias).order_by("pk").values_list("pk", flat=True).first()
 
 
-def last_key(model: type[Model], alias: str, *, above: Any = None) -> Any:  # noqa: ANN401
+def last_key(model: type[Model], alias: str, *, above: Any = None) -> Any:
     """Give the highest key of the table (above a given one), or None."""
     rows = within(table(model, alias), after=above)
     return rows.order_by("-pk").values_list("pk", flat=True).first()
 
 
-def nth_key(rows: QuerySet[Any], count: int) -> Any:  # noqa: ANN401
+def nth_key(rows: QuerySet[Any], count: int) -> Any:
     """Give the key of the row number `count`, counted from 1 in key order, or None."""
     keys = rows.order_by("pk").values_list("pk", flat=True)
     return next(iter(keys[count - 1 : count]), None)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-from django.db.models import QuerySet
+from typing import TYPE_CHECKING, Any
 
 from massmigration import capabilities
 from massmigration.engine import ranges
-from massmigration.engine.sources import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+
+    from massmigration.engine.sources import Source
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,13 @@ def read(source: Source, window: Window, *, lock: bool) -> Batch:
     return _read_sparse(source, window, lock=can_lock)
 
 
-def range_end(source: Source, window: Window) -> Any:  # noqa: ANN401 - keys are of any type
+def range_end(source: Source, window: Window) -> Any:
     """Give the key at which `span` keys have been walked; None when the range ends before."""
     table = ranges.table(source.model, source.alias)
     return ranges.nth_key(ranges.within(table, after=window.after, end=window.end), window.span)
 
 
-def lock_range(source: Source, *, start: Any = None, after: Any = None, end: Any) -> None:  # noqa: ANN401
+def lock_range(source: Source, *, start: Any = None, after: Any = None, end: Any) -> None:
     """Lock all rows of a range in key order, in the tables of parent models too."""
     table = ranges.table(source.model, source.alias)
     rows = ranges.within(table, start=start, after=after, end=end).order_by("pk")
@@ -102,7 +105,7 @@ def _in(source: Source, window: Window) -> QuerySet[Any]:
     return ranges.within(source.queryset, after=window.after, end=window.end).order_by("pk")
 
 
-def _locked(rows: QuerySet[Any], source: Source, lock: bool) -> QuerySet[Any]:  # noqa: FBT001
+def _locked(rows: QuerySet[Any], source: Source, lock: bool) -> QuerySet[Any]:
     if not lock:
         return rows
     database = capabilities.of(source.alias)

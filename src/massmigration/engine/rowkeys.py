@@ -10,9 +10,10 @@ import json
 import uuid
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Field, Model
+if TYPE_CHECKING:
+    from django.db.models import Field, Model
 
 
 def pk_fields(model: type[Model]) -> list[Field[Any, Any]]:
@@ -22,7 +23,7 @@ def pk_fields(model: type[Model]) -> list[Field[Any, Any]]:
     return list(getattr(model._meta, "pk_fields", None) or [pk])
 
 
-def encode(model: type[Model], value: Any) -> str:  # noqa: ANN401 - keys are of any type
+def encode(model: type[Model], value: Any) -> str:
     """Turn a primary key, as `obj.pk` gives it, into text."""
     fields = pk_fields(model)
     if len(fields) == 1 and not isinstance(value, tuple):
@@ -31,7 +32,7 @@ def encode(model: type[Model], value: Any) -> str:  # noqa: ANN401 - keys are of
     return json.dumps(parts, ensure_ascii=False)
 
 
-def decode(text: str) -> Any:  # noqa: ANN401
+def decode(text: str) -> Any:
     """Turn text back into a value that a filter on the primary key takes; "" gives None."""
     if not text:
         return None
@@ -49,13 +50,13 @@ def show(text: str) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _encode_one(field: Field[Any, Any], value: Any) -> Any:  # noqa: ANN401
+def _encode_one(field: Field[Any, Any], value: Any) -> Any:
     while getattr(field, "remote_field", None) is not None:
         field = field.target_field  # type: ignore[attr-defined]
     value = field.get_prep_value(value)
     if isinstance(value, memoryview | bytearray):
         value = bytes(value)
-    tagged = {
+    converters: dict[type, tuple[str, Any]] = {
         uuid.UUID: ("uuid", str),
         Decimal: ("decimal", str),
         datetime: ("datetime", datetime.isoformat),
@@ -63,7 +64,8 @@ def _encode_one(field: Field[Any, Any], value: Any) -> Any:  # noqa: ANN401
         time: ("time", time.isoformat),
         timedelta: ("seconds", timedelta.total_seconds),
         bytes: ("bytes", lambda raw: base64.b64encode(raw).decode("ascii")),
-    }.get(type(value))
+    }
+    tagged = converters.get(type(value))
     if tagged is not None:
         tag, convert = tagged
         return {tag: convert(value)}
@@ -73,7 +75,7 @@ def _encode_one(field: Field[Any, Any], value: Any) -> Any:  # noqa: ANN401
     raise TypeError(msg)
 
 
-def _decode_one(value: Any) -> Any:  # noqa: ANN401
+def _decode_one(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     ((tag, raw),) = value.items()

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from django.db import connections
 
@@ -14,15 +14,17 @@ from massmigration import capabilities, notices, status
 from massmigration.definitions import SimpleMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import batches, rowkeys
-from massmigration.engine.pacing import Pacer
 from massmigration.engine.sources import Source, source_of
 from massmigration.engine.tasks import BatchReport, Options, Task, pacer_for, rest_after, sleep
 from massmigration.exceptions import LostShard, WrongState
 from massmigration.guards import explain
-from massmigration.models import Shard
 from massmigration.recorder import control, events, leases
 from massmigration.recorder.control import Failure, failure_of
 from massmigration.transactions import is_nested
+
+if TYPE_CHECKING:
+    from massmigration.engine.pacing import Pacer
+    from massmigration.models import Shard
 
 logger = logging.getLogger("massmigration")
 
@@ -134,7 +136,7 @@ class _Slice:
         task, migration = self.task, self.task.migration
         if isinstance(migration, SimpleMigration):
             return batches.run_simple(task)
-        ranged = cast(RangedMigration, migration)
+        ranged = cast("RangedMigration", migration)
         if self.source is None:
             self.source = source_of(ranged, task.alias)
             self.pacer = pacer_for(ranged, task.alias, task.shard, self.options)
@@ -160,7 +162,9 @@ class _Slice:
         if self._was_committed():
             if not lost:
                 cause = error.__cause__ or error
-                logger.error("A hook after a commit of %s raised", task.migration.key, exc_info=cause)
+                logger.error(
+                    "A hook after a commit of %s raised", task.migration.key, exc_info=cause
+                )
                 text = f"on_commit: {failure_of(cause)}"
                 events.add(task.alias, task.migration.key, task.run.id, "hook failed", text=text)
             return
@@ -246,7 +250,7 @@ def _release(task: Task) -> None:
     """Give the shard back; where the database is gone, the lease's end does that."""
     try:
         leases.release(task.alias, task.shard)
-    except Exception:  # noqa: BLE001 - nothing more can be done here
+    except Exception:
         logger.debug("Shard %s could not be given back", task.shard.id, exc_info=True)
         if not is_nested(task.alias):
             connections[task.alias].close()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import router
 from django.db.models import Manager, Model, QuerySet
 from django.db.models.query import ModelIterable, RawQuerySet
 
-from massmigration.definitions.ranged import RangedMigration
 from massmigration.exceptions import RefusedQueryset
+
+if TYPE_CHECKING:
+    from massmigration.definitions.ranged import RangedMigration
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
         raise RefusedQueryset(msg)
     model = queryset.model
     # Without using() the rows come from where the router writes them, as in 0.3.x.
-    alias = queryset._db or router.db_for_write(model, **queryset._hints)
+    hints = queryset._hints  # type: ignore[attr-defined]
+    alias = queryset._db or router.db_for_write(model, **hints)  # type: ignore[attr-defined]
     query = queryset.query
     parents = tuple(_parent_links(model))
     joins = [name for name in query.alias_map if query.alias_refcount.get(name, 0) > 0]
@@ -74,7 +77,7 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
     )
 
 
-def _why_refused(queryset: Any) -> str:  # noqa: ANN401, PLR0911 - one line a reason
+def _why_refused(queryset: Any) -> str:  # noqa: PLR0911 - one line a reason
     if isinstance(queryset, RawQuerySet):
         return "gives a raw query, which cannot be cut into ranges; use filter()"
     if not isinstance(queryset, QuerySet):
@@ -86,7 +89,8 @@ def _why_refused(queryset: Any) -> str:  # noqa: ANN401, PLR0911 - one line a re
         return (
             f"gives a {query.combinator}, which cannot be cut into ranges; use Q objects with `|`"
         )
-    if queryset._iterable_class is not ModelIterable or queryset._fields is not None:
+    fields = queryset._fields  # type: ignore[attr-defined]
+    if queryset._iterable_class is not ModelIterable or fields is not None:
         return "gives values() or values_list(); it must give model instances"
     if query.distinct_fields:
         return "uses distinct() on fields, which would be others for each batch"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from massmigration import capabilities
 from massmigration.conf import get_settings
-from massmigration.definitions import BaseMigration
-from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine.pacing import Pacer
-from massmigration.models import Run, Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from massmigration.definitions import BaseMigration
+    from massmigration.definitions.ranged import RangedMigration
+    from massmigration.models import Run, Shard
 
 FULL_SPEED_SECONDS = 0.5
 

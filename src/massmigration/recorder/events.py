@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
+from typing import TYPE_CHECKING
 
 from massmigration.models import Event
 from massmigration.recorder import clock
 
+if TYPE_CHECKING:
+    import uuid
 
-def add(  # noqa: PLR0913 - an event has so many parts
+
+def add(
     alias: str,
     key: str,
     run_id: uuid.UUID | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+from typing import TYPE_CHECKING
 
 from django.db import connections
 
@@ -13,6 +13,9 @@ from massmigration.recorder.control import Failure, fail
 from massmigration.recorder.finishing import succeed
 from massmigration.recorder.locking import Locked, locked
 from massmigration.transactions import repeat_when_busy
+
+if TYPE_CHECKING:
+    import uuid
 
 
 def mark_errored(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from massmigration import status
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock, control, events
 from massmigration.recorder.locking import lock_in_transaction, locked, transition
 from massmigration.transactions import repeat_when_busy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OPEN = "open"
 CLOSED = "closed"
@@ -78,9 +81,7 @@ def succeed(alias: str, run: Run) -> None:
     """Mark a locked run as succeeded and its locked record as applied."""
     now = clock.now(alias)
     transition(alias, run, status.SUCCEEDED, ended_at=now)
-    MigrationRecord.objects.using(alias).filter(
-        key=run.migration_key, attempt_uuid=run.id
-    ).update(
+    MigrationRecord.objects.using(alias).filter(key=run.migration_key, attempt_uuid=run.id).update(
         is_applied=True,
         applied_at=now,
         in_progress=False,

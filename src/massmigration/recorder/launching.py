@@ -96,7 +96,7 @@ def _create_record(alias: str, key: str, run_id: uuid.UUID, found: Locked) -> No
         raise MigrationAlreadyStarted(msg) from error
 
 
-def _replace_record(  # noqa: PLR0913
+def _replace_record(
     alias: str, key: str, run_id: uuid.UUID, found: Locked, *, restart: bool, by: str
 ) -> None:
     record, run = found.record, found.run

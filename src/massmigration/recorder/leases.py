@@ -6,9 +6,8 @@ a worker makes names the epoch of its claim, so a worker that lost its shard wri
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 
@@ -19,6 +18,10 @@ from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock as database_time
 from massmigration.recorder import events
 from massmigration.transactions import outermost
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def free_shards(alias: str, run_ids: Iterable[uuid.UUID]) -> list[Shard]:
     return [
         shard
         for shard in shards
-        if shard.lease_until <= shard.now  # type: ignore[attr-defined]
+        if shard.lease_until <= shard.now
         or (shard.owner and identity.is_gone(shard.owner))
     ]
 
@@ -75,22 +78,21 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
             )
             if not locked.values_list("id", flat=True).first():
                 return None
-        changed = (
-            shards.filter(free, epoch=candidate.epoch)
-            .update(
-                epoch=F("epoch") + 1,
-                owner=owner,
-                session=database.session_id(),
-                lease_until=clock + lease_ms(),
-                beat_at=clock,
-                attempts=F("attempts") + (1 if died else 0),
-            )
+        changed = shards.filter(free, epoch=candidate.epoch).update(
+            epoch=F("epoch") + 1,
+            owner=owner,
+            session=database.session_id(),
+            lease_until=clock + lease_ms(),
+            beat_at=clock,
+            attempts=F("attempts") + (1 if died else 0),
         )
         if changed != 1:
             return None
         shard = Shard.objects.using(alias).get(id=candidate.id)
         if died:
-            text = f"from {identity.describe(candidate.owner)}, which is gone or gave no sign of life"
+            text = (
+                f"from {identity.describe(candidate.owner)}, which is gone or gave no sign of life"
+            )
             events.add(alias, key, shard.run_id, "taken over", identity.describe(owner), text)
     return shard
 
@@ -141,7 +143,7 @@ def hold(alias: str, shard: Shard, key: str) -> State:
     )
 
 
-def checkpoint(  # noqa: PLR0913 - a checkpoint has so many parts
+def checkpoint(
     alias: str,
     shard: Shard,
     *,

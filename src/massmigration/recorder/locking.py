@@ -7,12 +7,9 @@ waiting can close.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
@@ -22,6 +19,11 @@ from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock
 from massmigration.status import sources_of
 from massmigration.transactions import outermost
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterator
+    from datetime import datetime
 
 LOCK_SECONDS = 5.0
 
@@ -59,7 +61,7 @@ def lock_in_transaction(alias: str, key: str) -> Locked:
     return Locked(record=record, run=run, now=clock.now(alias))
 
 
-def transition(alias: str, run: Run, target: str, **values: Any) -> None:  # noqa: ANN401
+def transition(alias: str, run: Run, target: str, **values: Any) -> None:
     """Take a run to `target` with one conditional UPDATE.
 
     Raises:
@@ -71,7 +73,10 @@ def transition(alias: str, run: Run, target: str, **values: Any) -> None:  # noq
         .update(status=target, **values)
     )
     if changed != 1:
-        msg = f"The run of {run.migration_key} on {alias!r} is {run.status}, so it cannot become {target}."
+        msg = (
+            f"The run of {run.migration_key} on {alias!r} is {run.status},"
+            f" so it cannot become {target}."
+        )
         raise WrongState(msg)
     run.status = target
 

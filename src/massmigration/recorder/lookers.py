@@ -25,5 +25,7 @@ def left(alias: str, owner: str) -> None:
 def seconds_since_last(alias: str) -> float | None:
     """Tell how long ago somebody looked; None when nobody did within a week."""
     database = capabilities.of(alias)
-    last = Looker.objects.using(alias).order_by("-seen_at").values_list("seen_at", flat=True).first()
+    last = (
+        Looker.objects.using(alias).order_by("-seen_at").values_list("seen_at", flat=True).first()
+    )
     return None if last is None else max(0.0, (database.now_ms() - last) / 1000)

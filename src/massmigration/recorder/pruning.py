@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from massmigration import status
 from massmigration.models import Event, MigrationRecord, Run, Shard
 from massmigration.recorder import clock
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 def prune(alias: str, older_than: timedelta) -> int:
