@@ -52,6 +52,17 @@ class BatchReport:
 
 
 @dataclass(frozen=True)
+class ClaimReport:
+    """A shard that was claimed a moment ago."""
+
+    alias: str
+    run: Run
+    shard: Shard
+    taken_from: str
+    """The worker that left it in mid-work, for people to read; "" where nobody did."""
+
+
+@dataclass(frozen=True)
 class Options:
     """How a slice is to be worked."""
 
@@ -60,6 +71,9 @@ class Options:
 
     should_stop: Callable[[], bool] = never
     """Asked before each batch and while resting."""
+
+    on_claim: Callable[[ClaimReport], None] | None = None
+    """Called when work on a shard begins."""
 
     on_batch: Callable[[BatchReport], None] | None = None
     """Called after each committed batch."""
