@@ -47,6 +47,10 @@ def only_broken():
         ),
         (HAS_CLASS, "The migration cannot be made: TypeError: "),
         (
+            "def __getattr__(name): return 1 / 0\n",
+            "The migration cannot be made: ZeroDivisionError: division by zero (0001_a.py, line 1)",
+        ),
+        (
             (
                 "from massmigration.exceptions import DbAliasNotAllowed\n"
                 "raise DbAliasNotAllowed('There is no database x.')\n"
