@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,18 @@ def test_many_at_once_make_one_chain(attic):
     for before, after in itertools.pairwise(found):
         path = attic / "massmigrations" / after
         assert dependencies_of(path) == [("attic", before.removesuffix(".py"))]
+
+
+def test_one_waits_for_another_that_is_writing(attic):
+    with ThreadPoolExecutor(1) as pool:
+        with authoring._locked(attic / "massmigrations"):
+            waiting = pool.submit(make)
+            with pytest.raises(NotYet):
+                waiting.result(timeout=0.3)
+            (attic / "massmigrations" / "0001_first.py").write_text("# the other's\n")
+        waiting.result(timeout=10)
+    path = attic / "massmigrations" / "0002_new.py"
+    assert dependencies_of(path) == [("attic", "0001_first")]
 
 
 def test_a_rival_with_the_same_number_is_given_way_to(attic):
