@@ -13,3 +13,9 @@ class MassMigrationConfig(AppConfig):
     label = "massmigration"
     verbose_name = _("Mass Migrations")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from massmigration import checks  # noqa: PLC0415 - it needs the registry
+
+        checks.register_all()

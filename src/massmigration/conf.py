@@ -93,9 +93,14 @@ def get_settings() -> Settings:
     return Settings(**values)
 
 
+def known_settings() -> list[str]:
+    """Give the names of all our settings."""
+    return sorted(PREFIX + field.name for field in fields(Settings))
+
+
 def unknown_settings() -> list[str]:
     """Give the names of settings that look like ours and are not."""
-    known = {PREFIX + field.name for field in fields(Settings)}
+    known = known_settings()
     return sorted(
         name for name in dir(django_settings) if name.startswith(PREFIX) and name not in known
     )
@@ -119,7 +124,8 @@ def _checked(name: str, value: Any) -> Any:  # noqa: C901 - one branch for each 
     elif name == "DATABASES":
         if value is None:
             return None
-        if isinstance(value, str) or not all(isinstance(alias, str) for alias in value):
+        is_collection = isinstance(value, list | tuple | set | frozenset)
+        if not is_collection or not all(isinstance(alias, str) for alias in value):
             raise _wrong(name, value, "a list of database aliases")
         return tuple(value)
     elif value is not None and not isinstance(value, str):
