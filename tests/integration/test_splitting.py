@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import uuid
 from collections import Counter
 from decimal import Decimal
@@ -96,8 +96,7 @@ def test_one_dense_corner_is_shared_too(alias, register):
 
     source = source_of(migration, alias)
     sizes = [
-        splitting._Range(source, start, end).rows().count()
-        for start, end in ranges_of(alias, run)
+        splitting._Range(source, start, end).rows().count() for start, end in ranges_of(alias, run)
     ]
     assert sum(sizes) == 10_000
     assert max(sizes) < 5_000
@@ -189,7 +188,7 @@ KEYS = [
     st.uuids(),
     st.text(max_size=20),
     st.decimals(-1000, 1000, places=2),
-    st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2100, 1, 1)),
+    st.datetimes(timezones=st.just(dt.timezone.utc)),
     st.dates(),
 ]
 

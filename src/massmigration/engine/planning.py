@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, cast
 
 from massmigration import aliases, capabilities, notices
@@ -136,7 +137,7 @@ def _first_shards(
         return (("", upper),)
     keys = splitting.points(source, rowkeys.decode(lower), rowkeys.decode(upper), count)
     cuts = ["", *(rowkeys.encode(source.model, key) for key in keys), upper]
-    return tuple(zip(cuts, cuts[1:], strict=False))
+    return tuple(itertools.pairwise(cuts))
 
 
 def _ends(source: Source) -> tuple[str, str]:

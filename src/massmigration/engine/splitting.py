@@ -19,6 +19,9 @@ from massmigration.engine.sources import Source, source_of
 from massmigration.recorder import leases
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from massmigration.capabilities import Database
     from massmigration.definitions import BaseMigration
     from massmigration.models import Run, Shard
 
@@ -112,9 +115,10 @@ def middle(part: _Range, least: int, *, probe: int) -> tuple[int, Any]:
         low = ranges.nth_key(part.rows(), 1)
     left, right = 0.0, 1.0
     fallback = None
+    database = capabilities.of(part.source.alias)
     for _ in range(GUESSES):
         fraction = (left + right) / 2
-        key = _key_above(part, guess(low, high, fraction))
+        key = _key_above(part, guess(low, high, fraction, database))
         if key is None or ranges.nth_key(part.rows(after=key), least) is None:
             right = fraction
             continue
@@ -134,39 +138,46 @@ def middle(part: _Range, least: int, *, probe: int) -> tuple[int, Any]:
 def points(source: Source, low: Any, high: Any, count: int) -> list[Any]:
     """Give up to `count - 1` keys that cut the range into parts of about the same width."""
     part = _Range(source, None, high)
+    database = capabilities.of(source.alias)
     found: list[Any] = []
     for number in range(1, count):
         after = found[-1] if found else None
-        key = _key_above(part, guess(low, high, number / count), after=after)
+        key = _key_above(part, guess(low, high, number / count, database), after=after)
         if key is None:
             break
         found.append(key)
     return found
 
 
-def guess(low: Any, high: Any, fraction: float) -> Any:
-    """Guess a value that lies a fraction of the way from `low` to `high`; None: no idea."""
+def guess(low: Any, high: Any, fraction: float, database: Database | None = None) -> Any:
+    """Guess a value that lies a fraction of the way from `low` to `high`.
+
+    Args:
+        low: a key.
+        high: a key of the same type, composite ones as tuples.
+        fraction: 0 to 1.
+        database: where the keys are; some order UUIDs in a way of their own.
+
+    Returns:
+        A value of the same type, or None for types that nothing can be guessed of.
+    """
     if isinstance(low, tuple) and isinstance(high, tuple):
         for position, (one, other) in enumerate(zip(low, high, strict=True)):
             if one != other:
-                return (*low[:position], guess(one, other, fraction), *low[position + 1 :])
+                between = guess(one, other, fraction, database)
+                return (*low[:position], between, *low[position + 1 :])
         return None
-    if isinstance(low, bool) or type(low) is not type(high):
+    if type(low) is not type(high):
         return None
-    if isinstance(low, uuid.UUID):
-        between = low.int + int((high.int - low.int) * fraction)
-        return uuid.UUID(int=min(max(between, 0), 2**128 - 1))
-    if isinstance(low, int):
-        return low + (high - low) * int(fraction * 2**32) // 2**32
-    if isinstance(low, float | timedelta | datetime):
-        return low + (high - low) * fraction
-    if isinstance(low, date):
-        return low + timedelta(days=int((high - low).days * fraction))
-    if isinstance(low, Decimal):
-        return (low + (high - low) * Decimal(fraction)).quantize(low)
-    if isinstance(low, str):
-        return _guess_text(low, high, fraction)
-    return None
+    if isinstance(low, uuid.UUID) and database is not None:
+        places = database.uuid_to_place(low), database.uuid_to_place(high)
+        return database.uuid_from_place(_between(*places, fraction))
+    guesser = _GUESSERS.get(type(low))
+    return None if guesser is None else guesser(low, high, fraction)
+
+
+def _between(low: int, high: int, fraction: float) -> int:
+    return low + (high - low) * int(fraction * 2**32) // 2**32
 
 
 def _middle_of_few(part: _Range, least: int, probe: int) -> tuple[int, Any]:
@@ -212,3 +223,15 @@ def _guess_text(low: str, high: str, fraction: float) -> str:
     # Lone surrogates cannot be sent to a database.
     made = [chr(least + digit) for digit in reversed(digits) if digit]
     return low[:shared] + "".join("z" if "\ud800" <= c <= "\udfff" else c for c in made)
+
+
+_GUESSERS: dict[type, Callable[[Any, Any, float], Any]] = {
+    int: _between,
+    uuid.UUID: lambda low, high, part: uuid.UUID(int=_between(low.int, high.int, part)),
+    float: lambda low, high, part: low + (high - low) * part,
+    Decimal: lambda low, high, part: (low + (high - low) * Decimal(part)).quantize(low),
+    datetime: lambda low, high, part: low + (high - low) * part,
+    timedelta: lambda low, high, part: low + (high - low) * part,
+    date: lambda low, high, part: low + timedelta(days=int((high - low).days * part)),
+    str: _guess_text,
+}
