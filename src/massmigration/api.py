@@ -166,6 +166,9 @@ class RunRequest:
     limit: int | None = None
     """A trial: pause after so many rows."""
 
+    workers: int = 1
+    """How many workers, this process among them, will begin with it."""
+
     full_speed: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False)
     on_claim: Callable[[ClaimReport], None] | None = None
@@ -216,6 +219,7 @@ def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
                 by=request.by,
                 restart=request.restart,
                 limit=request.limit,
+                workers=request.workers,
             )
         except MigrationAlreadyStarted:
             if request.restart or migration.get_migration_record(alias) is None:

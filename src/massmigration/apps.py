@@ -16,6 +16,6 @@ class MassMigrationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from massmigration import checks
+        from massmigration import checks  # noqa: PLC0415 - it needs the registry
 
         checks.register_all()

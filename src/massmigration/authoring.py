@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.template import Context, Engine, TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
@@ -24,6 +25,14 @@ from massmigration.loading import (
     is_valid_migration_name,
     store,
 )
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from django.apps import AppConfig
+
+    from massmigration.keys import MigrationKey
 
 BUILT_IN_TEMPLATES: Final = ("batch", "custom", "mapper", "simple")
 
@@ -74,9 +83,9 @@ def find_template(name_or_path: str) -> Render:
     Raises:
         MigrationError: when there is none, or it cannot be used.
     """
-    looks_like_path = name_or_path.endswith(".py") or os.path.basename(name_or_path) != name_or_path
+    looks_like_path = name_or_path.endswith(".py") or Path(name_or_path).name != name_or_path
     try:
-        if looks_like_path and os.path.isfile(name_or_path):
+        if looks_like_path and Path(name_or_path).is_file():
             return _of_engine(_engine(), Path(name_or_path).read_text(encoding="utf-8"))
         try:
             return get_template(f"migration_templates/{name_or_path}.py").render
@@ -101,8 +110,8 @@ def find_template(name_or_path: str) -> Render:
 def write_migration(app_config: AppConfig, name: str, render: Render) -> Path:
     """Write the next migration of an app, with its latest one as the dependency.
 
-    Two processes at once are fine: each looks again after it has written, and gives way to
-    another file of the same number.
+    Two at once are fine: they wait for each other. Where they cannot (Windows, some network
+    drives), each looks again after it has written, and gives way to a file of the same number.
 
     Raises:
         MigrationError: when there is no place to write it, or the template raises.
@@ -110,38 +119,61 @@ def write_migration(app_config: AppConfig, name: str, render: Render) -> Path:
     check_name(name)
     folder = _folder(app_config)
     for _ in range(_TRIES):
-        latest = max((file.key for file in find_files(app_config)), key=_rank, default=None)
-        number = 1 if latest is None else latest.number + 1
-        migration_id = f"{number:04d}_{name}"
-        if not is_valid_migration_id(migration_id):
-            msg = f"{latest} has the highest number that there can be; use a folder of a new app."
-            raise MigrationError(msg)
-        pairs = Dependencies([] if latest is None else [(latest.app_label, latest.name)])
-        text = _rendered(render, pairs)
-        path = folder / f"{migration_id}.py"
-        try:
-            _write_new(path, text)
-            same_number = [f for f in find_files(app_config) if f.key.number == number]
-            if len(same_number) == 1:
-                _write_package_mark(folder)
-                store.reset()
-                return path
-            path.unlink()
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise _cannot_write(folder, error) from error
+        with _locked(folder):
+            path = _try_to_write(app_config, folder, name, render)
+        if path is not None:
+            store.reset()
+            return path
         time.sleep(random.uniform(0, 0.05))  # noqa: S311 - so that two do not stay in step
     raise MigrationError(f"Others keep on writing migrations to {folder}; try again.")
 
 
-def _rank(key: Any) -> tuple[int, str]:
+def _try_to_write(app_config: AppConfig, folder: Path, name: str, render: Render) -> Path | None:
+    latest = max((file.key for file in find_files(app_config)), key=_rank, default=None)
+    number = 1 if latest is None else latest.number + 1
+    migration_id = f"{number:04d}_{name}"
+    if not is_valid_migration_id(migration_id):
+        msg = f"{latest} has the highest number that there can be; use a folder of a new app."
+        raise MigrationError(msg)
+    pairs = Dependencies([] if latest is None else [(latest.app_label, latest.name)])
+    text = _rendered(render, pairs)
+    path = folder / f"{migration_id}.py"
+    try:
+        _write_new(path, text)
+        same_number = [file for file in find_files(app_config) if file.key.number == number]
+        if len(same_number) > 1:
+            path.unlink()
+            return None
+        _write_package_mark(folder)
+    except FileExistsError:
+        return None
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return path
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's advisory lock, which leaves nothing behind when a process is killed."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _rank(key: MigrationKey) -> tuple[int, str]:
     return key.number, key.name
 
 
 def _folder(app_config: AppConfig) -> Path:
     """Give the app's folder of migrations, made where it was not."""
-    if not os.path.isdir(app_config.path):
+    if not Path(app_config.path).is_dir():
         msg = (
             f"The app {app_config.label!r} is not in a folder but at {app_config.path};"
             " a migration can be written only to a folder."
@@ -171,10 +203,8 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def _write_package_mark(folder: Path) -> None:
-    try:
+    with contextlib.suppress(FileExistsError):
         _write_new(folder / "__init__.py", "")
-    except FileExistsError:
-        pass
 
 
 def _engine() -> Engine:
@@ -198,6 +228,6 @@ def _built_in(name: str) -> str:
 def _rendered(render: Render, dependencies: Dependencies) -> str:
     try:
         return render({"dependencies": dependencies})
-    except Exception as error:  # noqa: BLE001 - a template of the project may raise anything
+    except Exception as error:  # a template of the project may raise anything
         msg = f"The template raised {type(error).__name__}: {error}"
         raise MigrationError(msg) from error

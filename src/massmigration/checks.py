@@ -5,17 +5,21 @@ All are warnings. A broken migration must not keep a site from starting or `migr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from django.apps import AppConfig
-from django.core.checks import CheckMessage, Warning, register
+from django.core import checks as django_checks
 
 from massmigration.conf import get_settings, known_settings, unknown_settings
 from massmigration.exceptions import SettingsError
 from massmigration.loading import MigrationGraph, store
 from massmigration.loading.graph import CYCLE, DUPLICATE_NUMBER, MALFORMED, MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from django.apps import AppConfig
+    from django.core.checks import CheckMessage
 
 TAG: Final = "massmigration"
 
@@ -38,27 +42,26 @@ _GRAPH: Final = {
     ),
     DUPLICATE_NUMBER: (
         SAME_NUMBER,
-        "If they were written at the same time, let one depend on the other. Rename only a file"
-        " that was applied nowhere: its name is its key.",
+        "Let one depend on the other. Rename only what was applied nowhere: the name is the key.",
     ),
     MALFORMED: (
         MALFORMED_DEPENDENCY,
-        'Write dependencies as a list of pairs: [("app_label", "0001_name")].',
+        'Write dependencies as a list of pairs, [("app_label", "0001_name")], or a tuple of them.',
     ),
 }
 
 
 def register_all() -> None:
     """Register the checks with Django; doing it again changes nothing."""
-    register(check_files, TAG)
-    register(check_dependencies, TAG)
-    register(check_settings, TAG)
+    django_checks.register(check_files, TAG)
+    django_checks.register(check_dependencies, TAG)
+    django_checks.register(check_settings, TAG)
 
 
 def check_files(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Warn of each file of a migration that cannot be used."""
     return [
-        Warning(
+        django_checks.Warning(
             f"{file.key} cannot be used. {file.error}",
             hint=f"Correct {file.path}; it can be neither applied nor asked for until then.",
             id=BROKEN_FILE,
@@ -74,7 +77,7 @@ def check_dependencies(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
     for problem in MigrationGraph(store).problems():
         check_id, hint = _GRAPH[problem.kind]
         if _is_asked_for(problem.key, app_configs):
-            found.append(Warning(problem.text, hint=hint, id=check_id))
+            found.append(django_checks.Warning(problem.text, hint=hint, id=check_id))
     return found
 
 
@@ -87,7 +90,7 @@ def _unknown() -> Iterator[CheckMessage]:
     for name in unknown_settings():
         nearest = get_close_matches(name, known_settings(), n=1)
         hint = f"Did you mean {nearest[0]}?" if nearest else "Remove it: it has no effect."
-        yield Warning(f"There is no setting {name}.", hint=hint, id=UNKNOWN_SETTING)
+        yield django_checks.Warning(f"There is no setting {name}.", hint=hint, id=UNKNOWN_SETTING)
 
 
 def _wrong() -> Iterator[CheckMessage]:
@@ -95,7 +98,7 @@ def _wrong() -> Iterator[CheckMessage]:
         get_settings()
     except SettingsError as error:
         hint = "Until it is corrected, no migration can be applied."
-        yield Warning(str(error), hint=hint, id=WRONG_SETTING)
+        yield django_checks.Warning(str(error), hint=hint, id=WRONG_SETTING)
 
 
 def _is_asked_for(key: str, app_configs: Sequence[AppConfig] | None) -> bool:

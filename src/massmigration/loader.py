@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from typing import TYPE_CHECKING
 
 from massmigration.exceptions import BrokenMigration, MigrationNotFound
 from massmigration.loading import (
@@ -15,6 +15,9 @@ from massmigration.loading import (
     store,
 )
 from massmigration.loading.store import BrokenFile, load_file
+
+if TYPE_CHECKING:
+    from django.apps import AppConfig
 
 __all__ = [
     "MigrationsStore",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from types import ModuleType
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from django.apps import apps
 
 from massmigration.constants import MIGRATIONS_FOLDER
-from massmigration.loading.protocol import LoadedMigration
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from massmigration.loading.protocol import LoadedMigration
 
 # By module, so that it is the fingerprint of the code in memory: a deploy may replace the file
 # while this process lives.
@@ -45,11 +49,12 @@ def _module_of(migration: LoadedMigration) -> ModuleType | None:
 
 def _source_of(module: ModuleType) -> str | None:
     loader = getattr(module, "__loader__", None)
-    if not hasattr(loader, "get_source"):
+    get_source = getattr(loader, "get_source", None)
+    if get_source is None:
         return None
     try:
-        source: str | None = loader.get_source(module.__name__)
-    except (ImportError, OSError, SyntaxError, UnicodeError):
+        source: str | None = get_source(module.__name__)
+    except Exception:  # noqa: BLE001 - any importer may have loaded it; no hash is no fault
         return None
     # A zip gives the text as it is, a folder with "\n" alone.
     return None if source is None else "\n".join(source.splitlines())

@@ -7,17 +7,21 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.machinery import FileFinder
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
 
 from massmigration.constants import MIGRATIONS_FOLDER
 from massmigration.exceptions import MigrationNotFound
 from massmigration.keys import MigrationKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NAME = re.compile(r"[a-z0-9_]+")
 _ID = re.compile(r"[0-9]{1,5}_[a-z0-9_]+")
@@ -35,8 +39,10 @@ def is_valid_migration_id(name: str) -> bool:
 
 def migration_id_from_filename(filename: str) -> str | None:
     """Give `0001_name` for `0001_name.py`, and None for a file that holds no migration."""
-    migration_id, extension = os.path.splitext(filename)
-    return migration_id if extension == ".py" and is_valid_migration_id(migration_id) else None
+    migration_id = filename.removesuffix(".py")
+    return (
+        migration_id if filename.endswith(".py") and is_valid_migration_id(migration_id) else None
+    )
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class MigrationFile:
     @property
     def path(self) -> str:
         """Where the file is."""
-        return os.path.join(self.folder, f"{self.key.name}.py")
+        return str(Path(self.folder, f"{self.key.name}.py"))
 
     @property
     def package_name(self) -> str:
@@ -112,18 +118,18 @@ def _folders(app_config: AppConfig) -> list[str]:
     if module_path is None:  # the app is a single module, which can have no folder
         return []
     roots = dict.fromkeys([app_config.path, *module_path])
-    return [os.path.join(root, MIGRATIONS_FOLDER) for root in roots]
+    return [str(Path(root, MIGRATIONS_FOLDER)) for root in roots]
 
 
 def _file_names(folder: str) -> Iterator[str]:
-    if os.path.isdir(folder):
+    if Path(folder).is_dir():
         with os.scandir(folder) as entries:
             yield from sorted(entry.name for entry in entries if entry.is_file())
         return
     importer = pkgutil.get_importer(folder)
     if importer is None or isinstance(importer, FileFinder):
         return
-    for name, is_package in pkgutil.iter_importer_modules(importer):
+    for name, is_package in pkgutil.iter_importer_modules(importer):  # type: ignore[attr-defined]
         if not is_package:
             yield f"{name}.py"
 

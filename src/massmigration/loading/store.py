@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import threading
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import ModuleType
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from django.apps import apps
 from django.core.signals import setting_changed
@@ -20,7 +18,12 @@ from massmigration.exceptions import BrokenMigration, MigrationError, MigrationN
 from massmigration.keys import MigrationKey
 from massmigration.loading.digest import code_hash
 from massmigration.loading.files import MigrationFile, find_files, import_file, installed_app
-from massmigration.loading.protocol import LoadedMigration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
+    from massmigration.loading.protocol import LoadedMigration
 
 _SHOWN_CANDIDATES = 10
 
@@ -168,7 +171,7 @@ def _load_all() -> _Loaded:
         try:
             files = find_files(app_config)
         except OSError as error:
-            folder = os.path.join(app_config.path, MIGRATIONS_FOLDER)
+            folder = str(Path(app_config.path, MIGRATIONS_FOLDER))
             key = f"{app_config.label}:{MIGRATIONS_FOLDER}"
             text = f"The folder cannot be read: {error.strerror}."
             loaded.broken[key] = BrokenFile(key, folder, text, "")
@@ -190,17 +193,17 @@ def load_file(file: MigrationFile) -> LoadedMigration | BrokenFile:
         raise
     except BaseException as error:  # noqa: BLE001 - a file may even call sys.exit()
         return _broken_by(file, "The file cannot be imported", error)
-    text = _what_is_wrong_with(module)
-    if text is not None:
-        return BrokenFile(str(file.key), file.path, text, "")
     try:
+        text = _what_is_wrong_with(module)
+        if text is not None:
+            return BrokenFile(str(file.key), file.path, text, "")
         migration = module.Migration(file.key.app_label, file.key.name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
         return _broken_by(file, "The migration cannot be made", error)
     code_hash(migration)  # now, because the file may be replaced while this process lives
-    return migration  # type: ignore[no-any-return]
+    return migration
 
 
 def _what_is_wrong_with(module: ModuleType) -> str | None:
@@ -229,18 +232,22 @@ def _in_one_line(error: BaseException, folder: str) -> str:
         frames = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
-            if os.path.dirname(frame.filename) == folder
+            if _is_in(frame.filename, folder)
         ]
         place = (frames[-1].filename, frames[-1].lineno) if frames else (None, None)
     if place[0] is None:
         return text
-    return f"{text} ({os.path.basename(place[0])}, line {place[1]})"
+    return f"{text} ({Path(place[0]).name}, line {place[1]})"
+
+
+def _is_in(filename: str, folder: str) -> bool:
+    return Path(filename).parent == Path(folder)
 
 
 def _traceback(error: BaseException, folder: str) -> str:
     """Format the traceback from the user's file on; what led there is our own code."""
     start = error.__traceback__
-    while start is not None and os.path.dirname(start.tb_frame.f_code.co_filename) != folder:
+    while start is not None and not _is_in(start.tb_frame.f_code.co_filename, folder):
         start = start.tb_next
     if start is None and not isinstance(error, SyntaxError):
         start = error.__traceback__

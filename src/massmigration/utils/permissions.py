@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import user_passes_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def superuser_required(login_url: str | None = None) -> Callable[[Any], Any]:

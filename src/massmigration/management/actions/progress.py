@@ -25,7 +25,7 @@ DRAW_SECONDS = 0.2
 LINE_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 LONG_BATCH_SECONDS = 5.0
-BAR_WIDTH = 20
+BAR_WIDTH = 16
 _CLEAR = "\r\x1b[2K"
 
 
@@ -141,14 +141,21 @@ class ProgressDisplay:
 
     def text(self, now: float, width: int) -> str:
         """Give the line, with as many of its parts as the width has room for."""
-        parts = [self._title, *self._amount(), *self._speed(now), self._doing_now(now)]
-        bar = self._bar()
-        # In the order in which they go when there is no room: bar, average, rate, amount.
-        for dropped in ([], [bar], ["avg"], ["rows/s"], [" rows"]):
-            if dropped and dropped != [bar]:
-                parts = [part for part in parts if dropped[0] not in part]
-            shown = [parts[0], *([bar] if bar and not dropped else []), *parts[1:]]
-            line = "  ".join(part for part in shown if part)
+        current, average, left = self._speed(now)
+        share, rows = self._amount()
+        parts = {
+            "title": self._title,
+            "bar": self._bar(),
+            "share": share,
+            "rows": rows,
+            "rate": current,
+            "average": average,
+            "left": left,
+            "doing": self._doing_now(now),
+        }
+        for dropped in ("", "average", "bar", "rate", "rows"):
+            parts.pop(dropped, None)
+            line = "  ".join(part for part in parts.values() if part)
             if len(line) <= width:
                 return line
         return line[: max(0, width)]
@@ -160,22 +167,20 @@ class ProgressDisplay:
         filled, empty = ("█", "░") if _takes_blocks(self._out) else ("#", ".")
         return filled * full + empty * (BAR_WIDTH - full)
 
-    def _amount(self) -> list[str]:
-        if self._fraction is None and not self._rows:
-            return []
+    def _amount(self) -> tuple[str, str]:
         if self._fraction is None:
-            return [wording.count(self._rows, "row")]
+            return "", wording.count(self._rows, "row") if self._rows else ""
         whole = f" of about {self._expected:,}" if self._expected else ""
-        return [f"{self._fraction:.0%}", f"{self._rows:,}{whole} rows"]
+        return f"{self._fraction:4.0%}", f"{self._rows:,}{whole} rows"
 
-    def _speed(self, now: float) -> list[str]:
+    def _speed(self, now: float) -> tuple[str, str, str]:
         current, average = self._meter.current_rate, self._meter.average_rate
         left = self._meter.seconds_left(now)
-        return [
+        return (
             "" if current is None else wording.rate(current),
-            "" if average is None else f"(avg {average:,.0f})",
-            "" if left is None else f"{wording.duration(left)} left",
-        ]
+            "" if average is None else f"(on average {average:,.0f})",
+            "" if left is None else f"{wording.duration(round(left))} left",
+        )
 
     def _doing_now(self, now: float) -> str:
         notice = self._notice()

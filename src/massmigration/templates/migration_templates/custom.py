@@ -1,3 +1,4 @@
+# ruff: noqa: N999, RUF012
 from massmigration.migrations import BaseMigration
 
 
