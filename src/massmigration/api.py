@@ -5,6 +5,7 @@ The functions without a `by` are those of 0.3.x. `by` is who does it, as text fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,9 @@ class RunRequest:
 
     full_speed: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False)
+    may_split: Callable[[], bool] = field(default=lambda: True)
+    """Asked before a part is taken of what others have in hand."""
+
     on_claim: Callable[[ClaimReport], None] | None = None
     on_batch: Callable[[BatchReport], None] | None = None
 
@@ -201,8 +205,11 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
     options = Options(
         full_speed=request.full_speed,
         should_stop=request.should_stop,
+        may_split=request.may_split,
         on_claim=request.on_claim,
         on_batch=request.on_batch,
+        # Whoever waits for this run keeps waiting: no turns are taken in the foreground.
+        seconds=math.inf,
     )
     return driving.drive(db_alias, current, identity.new_owner(), options)
 

@@ -66,7 +66,7 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
         if not leases.open_shards(alias, run.id):
             close(alias, run, migration)
             return None
-        part = _split(alias, run, migration)
+        part = _split(alias, run, migration) if options.may_split() else None
         if part is None:
             return None
         free = [part]

@@ -25,6 +25,11 @@ def never() -> bool:
     return False
 
 
+def always() -> bool:
+    """Do whatever is asked about."""
+    return True
+
+
 @dataclass
 class Task:
     """A shard that this worker holds."""
@@ -71,6 +76,9 @@ class Options:
 
     should_stop: Callable[[], bool] = never
     """Asked before each batch and while resting."""
+
+    may_split: Callable[[], bool] = always
+    """Asked before a part is taken of what others have in hand."""
 
     on_claim: Callable[[ClaimReport], None] | None = None
     """Called when work on a shard begins."""

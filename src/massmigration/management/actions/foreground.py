@@ -86,6 +86,8 @@ class _Session:
             limit=None if options["limit"] is None else int(options["limit"]),
             full_speed=options["full_speed"],
             should_stop=signals.is_set,
+            # Of what another process has in hand nothing is taken, unless it came to help here.
+            may_split=lambda: self.has_claimed,
             on_claim=self._note_claim,
             on_batch=display.note_batch,
         )
@@ -105,6 +107,9 @@ class _Session:
             if driven.state != api.HELD:
                 return driven
             now = time.monotonic()
+            if self.has_claimed:
+                # Others came to help; they have what is left.
+                deadline = now + get_settings().LEASE
             if deadline is None:
                 deadline = now + get_settings().LEASE
                 self._say_who_has_it(driven, deadline - now)

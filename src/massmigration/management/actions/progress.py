@@ -26,6 +26,7 @@ LINE_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 LONG_BATCH_SECONDS = 5.0
 BAR_WIDTH = 16
+_DROPPED = ("average", "bar", "rate", "rows")
 _CLEAR = "\r\x1b[2K"
 
 
@@ -153,7 +154,9 @@ class ProgressDisplay:
             "left": left,
             "doing": self._doing_now(now),
         }
-        for dropped in ("", "average", "bar", "rate", "rows"):
+        # While it stops, that is what somebody wants to see to the end.
+        order = ("bar", "average", "rate", "left", "rows") if self._notice() else _DROPPED
+        for dropped in ("", *order):
             parts.pop(dropped, None)
             line = "  ".join(part for part in parts.values() if part)
             if len(line) <= width:
