@@ -72,7 +72,7 @@ def _pause(key: str, alias: str, by: str) -> str:
 
 def _resume(key: str, alias: str, by: str) -> str:
     api.resume(key, alias, by=by)
-    return "resumed; it goes on where it was."
+    return "goes on where it was, as soon as a worker takes it up."
 
 
 def _cancel(key: str, alias: str, by: str) -> str:
@@ -83,7 +83,7 @@ def _cancel(key: str, alias: str, by: str) -> str:
 
 def _retry(key: str, alias: str, by: str) -> str:
     api.retry(key, alias, by=by)
-    return "is to go on where it failed."
+    return "goes on where it failed, as soon as a worker takes it up."
 
 
 def _forget(key: str, alias: str, by: str) -> str:

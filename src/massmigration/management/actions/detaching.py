@@ -40,7 +40,11 @@ def detach(out: Output, migration: BaseMigration, alias: str, *, restart: bool) 
         out.event("already started", f"{key} on {alias} is {state} already.", **facts)
     else:
         api.launch(migration, alias, by=by, restart=restart)
-        out.event("launched", f"{key} on {alias} is left to {migration.backend_str}.", **facts)
+        if api.status_of(key, alias).state == "applied":
+            out.event("applied", out.style.SUCCESS(f"{key} on {alias}: applied"), **facts)
+            return
+        whom = "its own code" if migration.kind == "custom" else migration.backend_str
+        out.event("launched", f"{key} on {alias} is left to {whom}.", **facts)
     warn_without_worker(out, migration, alias)
 
 

@@ -186,9 +186,10 @@ def _report(out: Output, session: _Session, driven: api.Driven) -> None:
     if session.rows and session.seconds:
         speed += f" ({wording.rate(session.rows / session.seconds)})"
     if driven.state == status.SUCCEEDED:
-        by = speed if session.has_claimed else "by another process"
+        by_others = bool(session.others) and not session.has_claimed
         # A simple migration has no rows to tell of.
-        detail = wording.duration(session.seconds) if driven.run.kind == "simple" else by
+        here = wording.duration(session.seconds) if driven.run.kind == "simple" else speed
+        detail = "by another process" if by_others else here
         out.event("applied", out.style.SUCCESS(f"{where}: applied, {detail}"), **facts)
         return
     if driven.state == status.PAUSED and session.limit is not None and session.has_claimed:

@@ -10,7 +10,6 @@ from django.core.management.base import CommandError
 from massmigration import api, status
 from massmigration.aliases import managed_aliases
 from massmigration.exceptions import MigrationNotFound
-from massmigration.keys import MigrationKey
 from massmigration.loading import MigrationGraph, store
 from massmigration.management import exit_codes
 from massmigration.management.actions import parsing, targets, wording
@@ -133,25 +132,30 @@ def _show_database(out: Output, database: api.DatabaseStatus) -> None:
         return
     if not database.migrations:
         out.line("  no mass migrations")
-    width = max((len(MigrationKey.parse(e.key).name) for e in _named(database)), default=0)
+    widths = (
+        max((len(_name(each)) for each in database.migrations), default=0),
+        max((len(_amount(each)) for each in database.migrations), default=0),
+    )
     for app_label, group in groupby(database.migrations, lambda each: each.key.partition(":")[0]):
         out.line(f"  {out.style.MIGRATE_LABEL(app_label)}")
         for each in group:
-            _show_migration(out, each, width)
+            _show_migration(out, each, widths)
     if _waits(database):
         _show_lookers(out, database)
 
 
-def _named(database: api.DatabaseStatus) -> list[api.MigrationStatus]:
-    return [each for each in database.migrations if ":" in each.key]
+def _name(each: api.MigrationStatus) -> str:
+    return each.key.partition(":")[2] or each.key
 
 
-def _show_migration(out: Output, each: api.MigrationStatus, width: int) -> None:
-    name = each.key.partition(":")[2] or each.key
-    details = [_amount(each), _when(each)]
-    shown = "   ".join(detail for detail in details if detail)
-    state = _coloured(out, each.state)
-    out.line(f"    {state}  {name:{width}}  {shown}".rstrip())
+def _show_migration(out: Output, each: api.MigrationStatus, widths: tuple[int, int]) -> None:
+    cells = [
+        _coloured(out, each.state),
+        f"{_name(each):{widths[0]}}",
+        f"{_amount(each):{widths[1]}}",
+        _when(each),
+    ]
+    out.line(f"    {'  '.join(cell for cell in cells if cell)}".rstrip())
     notes = [each.note] if each.note else []
     if not each.is_allowed:
         notes.append("its code does not allow this database any more")

@@ -121,9 +121,9 @@ class _Work:
     def _note_claim(self, report: api.ClaimReport) -> None:
         self.troubles.pop(report.alias, None)
         taken = f" from {report.taken_from}, which is gone" if report.taken_from else ""
-        self._note(
-            report.alias, report.run, "claimed", f"took it over{taken}" if taken else "begins"
-        )
+        begins = "goes on" if report.shard.rows_done else "begins"
+        text = f"takes it over{taken}" if taken else begins
+        self._note(report.alias, report.run, "claimed", text)
 
     def _note_slice(self, alias: str, run: Run, result: api.SliceResult) -> None:
         found = api.status_of(run.migration_key, alias)
@@ -135,7 +135,9 @@ class _Work:
             self._note(alias, run, "failed", text, rows=result.rows)
             return
         if found.state == "applied":
-            self._note(alias, run, "applied", f"applied, {rows} here at last", rows=result.rows)
+            total = found.progress.rows_done if found.progress else result.rows
+            text = "applied" if run.kind == "simple" else f"applied, {wording.count(total, 'row')}"
+            self._note(alias, run, "applied", text, rows=total)
             return
         share = found.progress.fraction if found.progress else None
         behind = "" if share is None else f", {share:.0%} in all"
