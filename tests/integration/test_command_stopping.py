@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from massmigration.models import Run, Shard
+from tests.integration.commands import (
+    SLOW_KEY,
+    ended,
+    record_of,
+    rows_done,
+    run_of,
+    started,
+    stop,
+    wait_for_rows,
+    wait_until,
+)
+from tests.integration.support import make_items, values
+
+COUNT = 60
+RUN = ("run", "shop", "0004")
+SLOW = {"MM_SLOW_SECONDS": "0.05", "MM_SLOW_BATCH": "5"}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_pauses_after_the_batch_and_run_goes_on_from_there(alias, manage, number, code):
+    make_items(alias, COUNT)
+
+    with started(*RUN, "--database", alias, **SLOW) as process:
+        wait_for_rows(alias)
+        result = stop(process, number)
+
+    assert result.code == code
+    assert result.error == ""
+    assert f"manage.py massmigration run shop 0004_slow --database {alias}" in result.out
+    assert run_of(alias).status == "paused"
+    done = rows_done(alias)
+    assert 0 < done < COUNT
+    assert values(alias) == [1] * done + [0] * (COUNT - done)
+
+    again = manage("massmigration", *RUN, "--database", alias)
+
+    assert f"goes on after {done} rows" in again.stdout
+    assert values(alias) == [1] * COUNT
+    assert run_of(alias).status == "succeeded"
+    assert record_of(alias).is_applied
+
+
+def test_a_run_that_was_killed_goes_on_at_once_and_does_no_row_twice(alias, manage):
+    make_items(alias, COUNT)
+
+    with started(*RUN, "--database", alias, **SLOW) as process:
+        wait_for_rows(alias)
+        process.kill()
+        process.wait()
+    assert run_of(alias).status == "running"
+    assert 0 < rows_done(alias) < COUNT
+
+    again = manage("massmigration", *RUN, "--database", alias)
+
+    assert f"process {process.pid} on" in again.stdout
+    assert values(alias) == [1] * COUNT
+    assert run_of(alias).status == "succeeded"
+
+
+def test_two_runs_at_the_same_moment_are_one_attempt(alias):
+    make_items(alias, COUNT)
+
+    words = (*RUN, "--database", alias)
+    with started(*words, **SLOW) as one, started(*words, **SLOW) as other:
+        results = [ended(one), ended(other)]
+
+    assert sorted(result.code for result in results) == [0, 0]
+    assert Run.objects.using(alias).filter(migration_key=SLOW_KEY).count() == 1
+    assert values(alias) == [1] * COUNT
+    said = [f"process {process.pid} on" for process in (one, other)]
+    assert said[1] in results[0].out.lower() or said[0] in results[1].out.lower()
+
+
+def test_a_run_that_another_process_has_is_left_to_it_with_exit_code_3(alias):
+    make_items(alias, COUNT * 5)
+
+    words = (*RUN, "--database", alias, "--settings", "tests.project.settings_short_lease")
+    with started(*words, **SLOW) as one:
+        wait_for_rows(alias)
+        with started(*words, **SLOW) as other:
+            result = ended(other)
+        assert one.poll() is None
+        assert stop(one, signal.SIGTERM).code == 143
+
+    assert result.code == 3
+    assert f"Process {one.pid} on" in result.out
+    assert "waiting 2 s" in result.out
+    assert f"is worked on by process {one.pid}" in result.error
+    assert run_of(alias).status == "paused"  # by the one that worked on it
+
+
+def test_a_waiting_run_that_is_stopped_leaves_the_other_alone(alias):
+    make_items(alias, COUNT)
+
+    words = (*RUN, "--database", alias)
+    with started(*words, **SLOW) as one:
+        wait_for_rows(alias)
+        with started(*words, **SLOW) as other:
+            line = other.stdout.readline()
+            result = stop(other, signal.SIGINT)
+        assert ended(one).code == 0
+
+    assert f"Process {one.pid} on" in line
+    assert result.code == 130
+    assert "is left to process" in result.out
+    assert values(alias) == [1] * COUNT
+
+
+def test_the_third_signal_breaks_off_the_batch_and_rolls_it_back(alias):
+    make_items(alias, 3)
+
+    words = (*RUN, "--database", alias)
+    with started(*words, MM_SLOW_SECONDS="60", MM_SLOW_BATCH="1") as process:
+        wait_until(lambda: Shard.objects.using(alias).exclude(owner="").exists())
+        for _ in range(3):
+            time.sleep(0.7)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+        result = ended(process, seconds=20)
+
+    assert result.code == 130
+    assert "stopping after the batch in flight" in result.out
+    assert "once more breaks it off" in result.out
+    assert "rolled back" in result.out
+    assert "Traceback" not in result.error
+    assert values(alias) == [0] * 3
+    assert run_of(alias).status == "paused"
