@@ -105,9 +105,7 @@ def make(venv: Path, python: str | None) -> None:
         [found[version], "-m", "venv", "--clear", venv], capture_output=True, text=True, check=False
     )
     if result.returncode:
-        shutil.rmtree(
-            venv, ignore_errors=True
-        )  # half an environment would be taken for a whole one
+        shutil.rmtree(venv, ignore_errors=True)  # half a one would be taken for a whole
         reason = (result.stderr or result.stdout).strip().splitlines() or ["no reason given"]
         sys.exit(f"Cannot make an environment in {venv}: {reason[-1]}. Set VENV to another folder.")
 
