@@ -19,7 +19,7 @@ from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
 from massmigration.definitions import BaseMigration
 from massmigration.definitions.installed import all_installed, installed
-from massmigration.engine import driving, planning, slices
+from massmigration.engine import driving, planning, slices, splitting
 from massmigration.engine.driving import Driven
 from massmigration.engine.progress import Progress, progress_of
 from massmigration.engine.slices import SliceResult
@@ -81,6 +81,7 @@ __all__ = [
     "status_of",
     "statuses",
     "waits_for_worker",
+    "why_one_worker",
     "work",
 ]
 
@@ -362,6 +363,9 @@ class WorkRequest:
     once: bool = False
     """End when nothing is left to do, not only when told to."""
 
+    only: str | None = None
+    """Key of the one migration to work on; None: all."""
+
     full_speed: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False)
     on_claim: Callable[[ClaimReport], None] | None = None
@@ -387,6 +391,7 @@ def work(aliases: list[str], request: WorkRequest | None = None) -> int:
     worker = local_worker.Worker(
         aliases,
         once=request.once,
+        only=request.only,
         options=options,
         on_slice=request.on_slice,
         on_trouble=request.on_trouble,
@@ -532,7 +537,7 @@ def describe_trouble(error: Error) -> str:
     """Say in one sentence what a database answered, or that it did not."""
     text = str(error).strip().partition("\n")[0]
     if "massmigration_" in text and isinstance(error, OperationalError | ProgrammingError):
-        return f"our tables are missing or old ({text}); run `manage.py migrate --database …`"
+        return f"our tables are missing or old ({text}); run `manage.py migrate --database ALIAS`"
     if isinstance(error, OperationalError | InterfaceError):
         return f"the database does not answer: {text}"
     return f"the database refused: {text}"
@@ -552,6 +557,11 @@ def _key(key: str) -> str:
 def waits_for_worker(migration: BaseMigration) -> bool:
     """Tell whether a launched migration waits for `manage.py massmigration worker`."""
     return migration.kind != "custom" and isinstance(migration.get_backend(), LocalBackend)
+
+
+def why_one_worker(migration: BaseMigration, db_alias: str) -> str:
+    """Say why more workers would not make it faster; "" where they may."""
+    return splitting.why_not(migration, db_alias)
 
 
 def describe_owner(owner: str) -> str:

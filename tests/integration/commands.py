@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management import CommandError, call_command
@@ -94,6 +95,10 @@ def run_of(alias: str, key: str = SLOW_KEY) -> Run:
 
 def record_of(alias: str, key: str = SLOW_KEY) -> MigrationRecord:
     return MigrationRecord.objects.using(alias).get(key=key)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_alive(pid: int) -> bool:

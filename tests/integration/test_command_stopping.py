@@ -8,7 +8,9 @@ import pytest
 from massmigration.models import Run, Shard
 from tests.integration.commands import (
     SLOW_KEY,
+    children_of,
     ended,
+    is_alive,
     record_of,
     rows_done,
     run_of,
@@ -112,6 +114,57 @@ def test_a_waiting_run_that_is_stopped_leaves_the_other_alone(alias):
     assert result.code == 130
     assert "is left to process" in result.out
     assert values(alias) == [1] * COUNT
+
+
+@pytest.mark.db("postgresql", "mariadb")
+def test_workers_share_a_run_and_stop_with_it(alias, manage):
+    make_items(alias, 400)
+
+    words = (*RUN, "--database", alias, "--workers", "3")
+    with started(*words, **SLOW) as process:
+        wait_until(lambda: Shard.objects.using(alias).exclude(owner="").count() > 1)
+        helpers = children_of(process.pid)
+        result = stop(process, signal.SIGINT)
+
+    assert len(helpers) == 2
+    assert result.code == 130
+    assert not any(is_alive(pid) for pid in helpers)
+    assert run_of(alias).status == "paused"
+    assert not Shard.objects.using(alias).exclude(owner="").exists()
+
+    manage("massmigration", *words)
+
+    assert values(alias) == [1] * 400
+    assert run_of(alias).status == "succeeded"
+
+
+@pytest.mark.db("sqlite")
+def test_workers_where_they_are_of_no_use_are_refused_with_the_reason(alias):
+    make_items(alias, 5)
+
+    with started(*RUN, "--database", alias, "--workers", "3") as process:
+        result = ended(process)
+
+    assert result.code == 0
+    assert "gets one worker: the database has one writer" in result.out
+    assert values(alias) == [1] * 5
+
+
+@pytest.mark.slow
+@pytest.mark.db("postgresql", "mariadb")
+def test_a_run_waits_longer_than_a_lease_for_those_who_came_to_help(alias):
+    make_items(alias, COUNT * 2)
+
+    words = (*RUN, "--database", alias, "--settings", "tests.project.settings_short_lease")
+    with started(*words, **SLOW) as process:
+        wait_for_rows(alias)
+        slower = {**SLOW, "MM_SLOW_SECONDS": "2"}
+        with started("worker", "--database", alias, **slower) as worker:
+            result = ended(process)
+            assert stop(worker, signal.SIGTERM).code == 0
+
+    assert result.code == 0
+    assert values(alias) == [1] * COUNT * 2
 
 
 def test_the_third_signal_breaks_off_the_batch_and_rolls_it_back(alias):

@@ -37,6 +37,9 @@ class Worker:
     """End when nothing is left to do."""
 
     options: Options = field(default_factory=Options)
+    only: str | None = None
+    """Key of the one migration to work on; None: all."""
+
     on_slice: Callable[[str, Run, SliceResult], None] | None = None
     """Called with the database, the run and how the slice ended."""
 
@@ -77,8 +80,9 @@ class Worker:
         self._others_work = False
         for alias in self.aliases:
             try:
-                lookers.seen(alias, self.owner, self.kind)
-                for run in driving.workable_runs(alias):
+                if self.only is None:  # who looks for one migration is of no use to the others
+                    lookers.seen(alias, self.owner, self.kind)
+                for run in self._runs(alias):
                     worked = self._work_on(alias, run) or worked
             except Error as error:
                 # A database that is away must not keep the others from being worked on.
@@ -87,6 +91,10 @@ class Worker:
                     self.on_trouble(alias, error)
                 connections[alias].close()
         return worked
+
+    def _runs(self, alias: str) -> list[Run]:
+        runs = driving.workable_runs(alias)
+        return [run for run in runs if self.only in {None, run.migration_key}]
 
     def _work_on(self, alias: str, run: Run) -> bool:
         if self.options.should_stop():
@@ -104,7 +112,7 @@ class Worker:
     def _is_all_done(self) -> bool:
         for alias in self.aliases:
             try:
-                runs = driving.workable_runs(alias)
+                runs = self._runs(alias)
             except Error:
                 connections[alias].close()
                 continue

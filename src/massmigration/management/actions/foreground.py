@@ -15,6 +15,7 @@ from massmigration.conf import get_settings
 from massmigration.exceptions import MigrationError
 from massmigration.management import exit_codes
 from massmigration.management.actions import targets, wording
+from massmigration.management.actions.helping import Helpers
 from massmigration.management.actions.progress import ProgressDisplay
 from massmigration.management.actions.stopping import StopSignals
 
@@ -39,7 +40,7 @@ def run(out: Output, migration: BaseMigration, alias: str, options: dict[str, An
         display = ProgressDisplay(out, migration.key, alias, signals.notice)
         session = _Session(migration, alias, options, signals, display)
         try:
-            with display:
+            with display, session.helpers:
                 driven = session.work()
             if driven.state == api.STOPPED:
                 _pause_and_leave(out, session)
@@ -80,10 +81,12 @@ class _Session:
 
         self.rows = 0
         self.seconds = 0.0
+        self.helpers = Helpers(self.key, alias, _useful_helpers(migration, alias, options, display))
         self.request = api.RunRequest(
             by=targets.who(),
             restart=options["restart"],
             limit=None if options["limit"] is None else int(options["limit"]),
+            workers=1 + self.helpers.count,
             full_speed=options["full_speed"],
             should_stop=signals.is_set,
             # Of what another process has in hand nothing is taken, unless it came to help here.
@@ -166,7 +169,19 @@ class _Session:
 
     def _note_claim(self, report: api.ClaimReport) -> None:
         self.has_claimed = True
+        self.helpers.start(full_speed=self.request.full_speed)
         self.display.note_claim(report)
+
+
+def _useful_helpers(
+    migration: BaseMigration, alias: str, options: dict[str, Any], display: ProgressDisplay
+) -> int:
+    wanted = int(options["workers"]) - 1
+    why_not = api.why_one_worker(migration, alias) if wanted else ""
+    if not why_not:
+        return wanted
+    display.say("one worker", f"{migration.key} on {alias} gets one worker: {why_not}.")
+    return 0
 
 
 def holders(driven: api.Driven) -> str:

@@ -26,6 +26,19 @@ HEALTHY_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 
 
+def start(words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start this program again, as `massmigration` with other words.
+
+    In a session of its own: Ctrl-C comes to this process alone, which passes it on.
+    """
+    return subprocess.Popen(  # noqa: S603 - this very program
+        [*_program(), *words, "--parent", str(os.getpid())],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 class Tell(Protocol):
     """Writes down that something happened."""
 
@@ -73,7 +86,8 @@ class Supervisor:
                     self._pass_on(signals.number, passed_on)
                 time.sleep(LOOK_SECONDS)
             self.tell("end", "all workers have ended")
-        failed = [child for child in self._children if child.code == exit_codes.FAILED]
+        bad = {exit_codes.FAILED, exit_codes.USAGE}
+        failed = [child for child in self._children if child.code in bad]
         if failed and not signals.is_set():
             msg = "Something failed; see `manage.py massmigration status`."
             raise CommandError(msg, returncode=exit_codes.FAILED)
@@ -98,13 +112,7 @@ class Supervisor:
         self._start_later(child, code)
 
     def _start(self, child: _Child) -> None:
-        # A session of its own: Ctrl-C comes to this process alone, which passes it on.
-        child.process = subprocess.Popen(  # noqa: S603 - this very program
-            [*_program(), *self.words],
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        child.process = start(self.words)
         child.started_at = time.monotonic()
 
     def _start_later(self, child: _Child, code: int) -> None:

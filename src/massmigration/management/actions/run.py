@@ -54,6 +54,13 @@ class RunAction:
             help="A trial: pause after N rows of each database.",
         )
         parser.add_argument(
+            "--workers",
+            type=parsing.positive,
+            default=1,
+            metavar="N",
+            help="How many processes work on it, where the database has use for them. Default: 1.",
+        )
+        parser.add_argument(
             "--full-speed",
             action="store_true",
             help="Longer batches and no rest between them: when the site is offline.",
@@ -90,6 +97,9 @@ def _refuse_contradictions(options: dict[str, Any]) -> None:
         raise targets.usage_error(msg)
     if not options["all"] and not (app and name):
         msg = "Say which migration: run APP NAME, run APP --all, or run --all."
+        raise targets.usage_error(msg)
+    if int(options["workers"]) > 1 and (options["detach"] or options["limit"] is not None):
+        msg = "--workers is for a whole run in the foreground; leave --detach and --limit out."
         raise targets.usage_error(msg)
     if options["limit"] is not None and options["detach"]:
         msg = "--limit is a trial in the foreground; leave --detach out."

@@ -50,7 +50,9 @@ class WorkerAction:
             help="Longer batches and no rest between them: when the site is offline.",
         )
         parsing.add_databases(parser, "Work on this database; may be repeated. Default: all.")
-        # Given by --processes to its children, so that they end when it is killed.
+        # For processes that this command itself starts: what they help with, and whom they outlive
+        # by no more than a batch.
+        parser.add_argument("--only", metavar="KEY", help=argparse.SUPPRESS)
         parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
 
     def handle(self, out: Output, options: dict[str, Any]) -> None:
@@ -88,6 +90,7 @@ class _Work:
         self.log = log
         self.places = places
         self.once = bool(options["once"])
+        self.only = options.get("only")
         self.full_speed = bool(options["full_speed"])
         self.is_orphan = _watch(options.get("parent"))
         self.has_failed = False
@@ -105,6 +108,7 @@ class _Work:
                 self.places,
                 api.WorkRequest(
                     once=self.once,
+                    only=self.only,
                     full_speed=self.full_speed,
                     should_stop=lambda: signals.is_set() or self.is_orphan(),
                     on_claim=self._note_claim,
@@ -169,7 +173,7 @@ def _watch(parent: int | None) -> Callable[[], bool]:
 
 
 def _child_words(places: list[str], options: dict[str, Any]) -> list[str]:
-    words = ["worker", "--parent", str(os.getpid()), "--format", str(options["format"])]
+    words = ["worker", "--format", str(options["format"])]
     words += ["--verbosity", str(options["verbosity"])]
     for alias in places:
         words += ["--database", alias]
