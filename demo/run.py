@@ -2,7 +2,7 @@
 
 usage: run.py (or `make demo`, which installs what it needs)
 
-DEMO_CITIES  how many cities; all 234,908 of them if unset
+DEMO_CITIES  how many cities, the largest first; all 234,908 of them if unset
 DEMO_DATA    where the database is put; demo/data if unset
 """
 
@@ -15,7 +15,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -27,17 +26,7 @@ DATA = Path(os.environ.get("DEMO_DATA") or HERE / "data").absolute()
 DATABASE = DATA / "demo.sqlite3"
 MANAGE = HERE / "manage.py"
 RUN = ("massmigration", "run", "cities", "0001_search_key")
-SCRIPTS = {
-    "RU": "CYRILLIC",
-    "EG": "ARABIC",
-    "CN": "CJK",
-    "JP": "KATAKANA",
-    "KR": "HANGUL",
-    "IN": "DEVANAGARI",
-    "GR": "GREEK",
-    "GE": "GEORGIAN",
-    "ET": "ETHIOPIC",
-}
+NAMES = ("Москва", "القاهرة", "北京", "東京", "서울", "दिल्ली", "Αθήνα", "თბილისი", "አዲስ አበባ")
 LOOK_SECONDS = 0.01
 
 
@@ -129,8 +118,8 @@ def read_cities() -> Iterator[tuple[object, ...]]:
     wanted = os.environ.get("DEMO_CITIES") or str(len(cities))
     if not wanted.isdecimal() or int(wanted) < 1:
         give_up(f"DEMO_CITIES is {wanted!r}; it must be a number above 0.")
-    # They come country by country: take some of each.
-    for city in cities[:: max(1, len(cities) // int(wanted))][: int(wanted)]:
+    cities.sort(key=lambda city: city["population"], reverse=True)
+    for city in cities[: int(wanted)]:
         yield (
             city["geonameid"],
             city["name"],
@@ -224,19 +213,18 @@ def check(rows: int) -> None:
 
 
 def choose_samples() -> dict[int, str]:
-    """Of some countries the largest city that has a name in the country's script."""
-    wanted, chosen = dict(SCRIPTS), {}
+    """For some names in their own scripts, the largest city that has it."""
+    wanted, chosen = set(NAMES), {}
     with connect("ro") as database:
         cities = database.execute(
-            "SELECT geonameid, country, alternate_names FROM cities_city ORDER BY population DESC"
+            "SELECT geonameid, alternate_names FROM cities_city ORDER BY population DESC"
         )
-        for number, country, names in cities:
-            script = wanted.get(country, "none")
-            for name in names.splitlines():
-                if unicodedata.name(name[0], "").startswith(script):
-                    chosen[number] = name
-                    del wanted[country]
-                    break
+        for number, names in cities:
+            for name in wanted.intersection(names.splitlines()):
+                chosen[number] = name
+                wanted.remove(name)
+            if not wanted:
+                break
     return chosen
 
 

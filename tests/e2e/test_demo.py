@@ -19,7 +19,7 @@ def run_demo(data, cities="20000"):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 
