@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import OperationalError
+
 from massmigration.capabilities.base import Database
 
 if TYPE_CHECKING:
-    from django.db import OperationalError
+    from django.db import DatabaseError
 
 _LOST = {
     2002,
@@ -99,9 +101,11 @@ class MySQL(Database):
             row = cursor.fetchone()
         return int(row[0]) if row and row[0] is not None else None
 
-    def _is_lost(self, error: OperationalError) -> bool:
+    def _is_lost(self, error: DatabaseError) -> bool:
         code = self._code(error)
-        return code == "0" or (code.isdecimal() and int(code) in _LOST)
+        return isinstance(error, OperationalError) and (
+            code == "0" or (code.isdecimal() and int(code) in _LOST)
+        )
 
     @staticmethod
     def _code(error: BaseException) -> str:
