@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections, transaction
+from typing_extensions import Self
 
 from massmigration.engine import points
 from massmigration.loading import store
@@ -159,7 +160,7 @@ class Holder:
         self._alias, self._action = alias, action
         self._held, self._go = threading.Event(), threading.Event()
 
-    def __enter__(self) -> Holder:
+    def __enter__(self) -> Self:
         self._future = in_thread(self._hold)
         while not self._held.wait(0.05):
             if self._future.done():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.transaction import TransactionManagementError
@@ -132,10 +134,8 @@ class SwallowsOnSave(AddOne):
     def operation(self, obj, db_alias):
         super().operation(obj, db_alias)
         if obj.name == "item 2":
-            try:
+            with contextlib.suppress(IntegrityError):
                 TextItem(code="there").save(using=db_alias, force_insert=True)
-            except IntegrityError:
-                pass
 
 
 def test_swallowed_error_of_save_is_a_failed_row(alias, register):
@@ -237,10 +237,8 @@ def test_connection_closed_by_an_operation_is_a_failed_row(alias, register):
 class SimpleSwallows(AddOneToAll):
     def operation(self, db_alias):
         super().operation(db_alias)
-        try:
+        with contextlib.suppress(IntegrityError):
             TextItem(code="there").save(using=db_alias, force_insert=True)
-        except IntegrityError:
-            pass
 
 
 def test_simple_migration_that_swallows_a_database_error_is_not_applied(alias, register):
