@@ -14,7 +14,7 @@ from massmigration.engine import planning, slices
 from massmigration.engine.points import reach
 from massmigration.engine.tasks import Options, Task, sleep
 from massmigration.exceptions import MassMigrationError
-from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.models import Run, Shard
 from massmigration.recorder import control, finishing, leases
 from massmigration.recorder.control import failure_of
 
@@ -157,9 +157,8 @@ def _claim(alias: str, candidate: Shard, owner: str, run: Run) -> Shard | None:
 
 
 def _end_stale(alias: str, run: Run) -> None:
-    """End a run that lost its record, so that nobody looks at it again."""
-    current = MigrationRecord.objects.using(alias).filter(attempt_uuid=run.id)
-    if not current.exists():
+    """End a run that its record does not let go on, so that nobody looks at it again."""
+    if _again(alias, run).status in status.LIVE:
         control.abandon(alias, run)
 
 

@@ -260,20 +260,34 @@ def fail(
 
 
 def abandon(alias: str, run: Run) -> bool:
-    """End a run whose record was deleted or belongs to another attempt."""
+    """End a run that its record does not let go on.
+
+    The record was deleted, belongs to another attempt, or was marked by hand, as one did in
+    the admin of 0.3.x: with an error the run has failed, as applied it is cancelled.
+
+    Returns:
+        Whether the run was ended by this call.
+    """
 
     def action() -> bool:
         with locked(alias, run.migration_key) as found:
-            if found.run is not None and found.run.id == run.id:
-                return False
+            record = found.record
+            target, text = status.CANCELLED, "The record was deleted."
+            if record is not None and found.run is not None and found.run.id == run.id:
+                if record.has_error:
+                    target, text = status.FAILED, record.last_error
+                elif record.is_applied:
+                    text = "The record was marked as applied by hand."
+                else:
+                    return False
+            more = {"error_message": text} if target == status.FAILED else {}
             changed = (
                 Run.objects.using(alias)
-                .filter(id=run.id, status__in=status.sources_of(status.CANCELLED))
-                .update(status=status.CANCELLED, ended_at=found.now)
+                .filter(id=run.id, status__in=status.sources_of(target))
+                .update(status=target, ended_at=found.now, **more)
             )
             if changed:
-                text = "The record was deleted."
-                events.add(alias, run.migration_key, run.id, "cancelled", text=text)
+                events.add(alias, run.migration_key, run.id, target, text=text)
             return bool(changed)
 
     return repeat_when_busy(alias, action)
