@@ -45,7 +45,10 @@ class AddOne(MapperMigration):
 
 
 class AddOneInTens(AddOne):
+    """Ten rows in each batch, however slow the machine is."""
+
     max_batch_size = 10
+    batch_seconds = 60.0
 
 
 class AddOneSlowly(AddOneInTens):
@@ -58,6 +61,7 @@ class AddOneSlowly(AddOneInTens):
 
 class AddOneInBatches(BatchMigration):
     max_batch_size = 10
+    batch_seconds = 60.0
 
     def get_queryset(self, db_alias):
         return Item.objects.using(db_alias)
