@@ -610,28 +610,55 @@ def test_error_that_waiting_does_not_mend_is_raised_at_once(alias):
 
 
 @pytest.mark.db("mariadb")
-def test_batches_read_committed_where_the_project_asks_for_repeatable_read(alias, register):
+def test_batches_read_committed_where_the_project_asks_for_repeatable_read(
+    alias, register, monkeypatch
+):
     """Else the lock on the last range would block every insert of the application."""
     make_items(alias, 5)
     connection = connections[alias]
     connection.close()
-    before, connection.isolation_level = connection.isolation_level, "repeatable read"
-    inserted = []
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "isolation_level", "repeatable read")
+    inserted, levels = [], []
+
+    def look():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT trx_isolation_level FROM information_schema.innodb_trx"
+                " WHERE trx_mysql_thread_id = CONNECTION_ID()"
+            )
+            levels.append(cursor.fetchone()[0])
+            cursor.execute("SELECT @@tx_isolation")
+            levels.append(cursor.fetchone()[0])
 
     def insert():
         Item.objects.using(alias).create(name="by the application")
         inserted.append(1)
 
     try:
-        with at_point("after read", lambda: inserted or elsewhere(insert)):
+        with at_point("after read", look), at_point("after read", lambda: elsewhere(insert)):
             driven = api.run(register(AddOne), alias)
     finally:
         connection.close()
-        connection.isolation_level = before
 
+    assert levels == ["READ COMMITTED", "REPEATABLE-READ"]
     assert inserted
     assert driven.state == "succeeded"
     assert values(alias) == [1] * 6
+
+
+def test_after_a_batch_that_raised_the_connection_is_another_one(alias, register):
+    """The outcome is unknown until it is read on a connection that had no part in it."""
+    make_items(alias, 5)
+    raw = []
+
+    class Fails(AddOne):
+        def operation(self, obj, db_alias):
+            raw.append(connections[db_alias].connection)
+            raise ValueError
+
+    assert api.run(register(Fails), alias).state == "failed"
+
+    assert connections[alias].connection is not raw[0]
 
 
 @pytest.mark.db("postgresql", "mariadb")
