@@ -13,7 +13,6 @@ from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, slices
 from massmigration.engine.points import reach
 from massmigration.engine.tasks import Options, Task, sleep
-from massmigration.exceptions import MassMigrationError
 from massmigration.models import Run, Shard
 from massmigration.recorder import control, finishing, leases
 from massmigration.recorder.control import failure_of
@@ -90,7 +89,11 @@ def close(alias: str, run: Run, migration: BaseMigration) -> bool:
     reach("before finish")
     try:
         result = finishing.finish(alias, run, plan_tail)
-    except MassMigrationError as error:
+    except Exception as error:
+        # get_queryset() is user code: what it raises is the run's failure, not the worker's.
+        database = capabilities.of(alias)
+        if database.is_connection_lost(error) or database.is_retryable(error):
+            raise
         failure = failure_of(error)
         if control.fail(alias, run, failure):
             notices.failed(alias, run.migration_key, run.id, failure, error)
