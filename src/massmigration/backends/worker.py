@@ -17,9 +17,12 @@ from massmigration.engine.tasks import Options, sleep
 from massmigration.recorder import lookers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from massmigration.engine.slices import SliceResult
     from massmigration.models import Run
+
+BUSY_SECONDS = 0.2
 
 logger = logging.getLogger("massmigration")
 
@@ -34,8 +37,18 @@ class Worker:
     """End when nothing is left to do."""
 
     options: Options = field(default_factory=Options)
+    only: str | None = None
+    """Key of the one migration to work on; None: all."""
+
+    on_slice: Callable[[str, Run, SliceResult], None] | None = None
+    """Called with the database, the run and how the slice ended."""
+
+    on_trouble: Callable[[str, Error], None] | None = None
+    """Called when a database cannot be worked on."""
+
     owner: str = field(default_factory=identity.new_owner)
     slices_done: int = 0
+    _others_work: bool = field(default=False, init=False)
 
     def run(self) -> int:
         """Work until told to stop, or, with `once`, until nothing is left to do.
@@ -54,7 +67,9 @@ class Worker:
                 idle_since = idle_since or now
                 if self.once and (self._is_all_done() or now - idle_since > get_settings().LEASE):
                     break
-                sleep(0.2 if self.once else get_settings().POLL_SECONDS, self.options.should_stop)
+                busy = self.once or self._others_work
+                pause = BUSY_SECONDS if busy else get_settings().POLL_SECONDS
+                sleep(min(pause, get_settings().POLL_SECONDS), self.options.should_stop)
         finally:
             self._leave()
         return self.slices_done
@@ -62,16 +77,24 @@ class Worker:
     def _round(self) -> bool:
         """Look once at each database; True if anything was worked on."""
         worked = False
+        self._others_work = False
         for alias in self.aliases:
             try:
-                lookers.seen(alias, self.owner, self.kind)
-                for run in driving.workable_runs(alias):
+                if self.only is None:  # who looks for one migration is of no use to the others
+                    lookers.seen(alias, self.owner, self.kind)
+                for run in self._runs(alias):
                     worked = self._work_on(alias, run) or worked
             except Error as error:
                 # A database that is away must not keep the others from being worked on.
                 logger.warning("Database %s cannot be worked on now: %s", alias, error)
+                if self.on_trouble is not None:
+                    self.on_trouble(alias, error)
                 connections[alias].close()
         return worked
+
+    def _runs(self, alias: str) -> list[Run]:
+        runs = driving.workable_runs(alias)
+        return [run for run in runs if self.only in {None, run.migration_key}]
 
     def _work_on(self, alias: str, run: Run) -> bool:
         if self.options.should_stop():
@@ -79,12 +102,17 @@ class Worker:
         result = driving.work_on(alias, run, self.owner, self.options)
         if result is not None:
             self.slices_done += 1
+            if self.on_slice is not None:
+                self.on_slice(alias, run, result)
+        else:
+            # What others have in hand may soon be shared, or be left by them.
+            self._others_work = True
         return result is not None
 
     def _is_all_done(self) -> bool:
         for alias in self.aliases:
             try:
-                runs = driving.workable_runs(alias)
+                runs = self._runs(alias)
             except Error:
                 connections[alias].close()
                 continue

@@ -259,36 +259,34 @@ def fail(
     return repeat_when_busy(alias, action)
 
 
-def abandon(alias: str, run: Run) -> bool:
-    """End a run that its record does not let go on.
+def settle(alias: str, run: Run) -> bool:
+    """End a run whose record says something else: deleted, replaced, errored or applied.
 
-    The record was deleted, belongs to another attempt, or was marked by hand, as one did in
-    the admin of 0.3.x: with an error the run has failed, as applied it is cancelled.
+    Somebody went past us to the record: code of 0.3.x, or a delete in a shell.
 
     Returns:
-        Whether the run was ended by this call.
+        Whether the run was ended.
     """
 
     def action() -> bool:
         with locked(alias, run.migration_key) as found:
             record = found.record
+            fresh = Run.objects.using(alias).filter(id=run.id).first()
+            if fresh is None or fresh.status not in status.LIVE:
+                return False
             target, text = status.CANCELLED, "The record was deleted."
-            if record is not None and found.run is not None and found.run.id == run.id:
-                if record.has_error:
-                    target, text = status.FAILED, record.last_error
-                elif record.is_applied:
-                    text = "The record was marked as applied by hand."
-                else:
-                    return False
-            more = {"error_message": text} if target == status.FAILED else {}
-            changed = (
-                Run.objects.using(alias)
-                .filter(id=run.id, status__in=status.sources_of(target))
-                .update(status=target, ended_at=found.now, **more)
-            )
-            if changed:
-                events.add(alias, run.migration_key, run.id, target, text=text)
-            return bool(changed)
+            if record is not None and record.attempt_uuid != run.id:
+                text = "The record belongs to another attempt."
+            elif record is not None and record.has_error:
+                target, text = status.FAILED, record.last_error or "The record was marked so."
+            elif record is not None and record.is_applied:
+                text = "The record was marked as applied."
+            elif record is not None:
+                return False
+            values = {"error_message": text} if target == status.FAILED else {}
+            transition(alias, fresh, target, ended_at=found.now, **values)
+            events.add(alias, run.migration_key, run.id, target, text=text)
+            return True
 
     return repeat_when_busy(alias, action)
 
