@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections, transaction
 
-from massmigration import capabilities, notices
+from massmigration import capabilities
 from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
 from massmigration.engine import ranges, reading, rowkeys
 from massmigration.engine.heartbeat import Heartbeat
@@ -77,7 +77,6 @@ def run_simple(task: Task) -> Outcome:
         if not finishing.finish_in_batch(task.alias, task.run):
             raise RunStopped("stopped", record_fits=True)
     reach("after commit")
-    notices.applied(task.alias, migration.key, task.run.id)
     return Outcome(rows=0, hit_rows=False, is_last=True)
 
 
@@ -92,7 +91,6 @@ def _run_simple_bare(task: Task, migration: SimpleMigration) -> Outcome:
         _checkpoint(task, shard, shard.cursor, rows=0, is_open=False, pacer=None)
         if not finishing.finish_in_batch(task.alias, task.run):
             raise RunStopped("stopped", record_fits=True)
-    notices.applied(task.alias, migration.key, task.run.id)
     return Outcome(rows=0, hit_rows=False, is_last=True)
 
 
