@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.db.models import BigIntegerField, Value
 from django.db.models.expressions import RawSQL
 
@@ -127,11 +127,11 @@ class Database:
         for each in _chain(error):
             if isinstance(each, InterfaceError):
                 return True
-            if isinstance(each, OperationalError) and self._is_lost(each):
+            if isinstance(each, DatabaseError) and self._is_lost(each):
                 return True
         return False
 
-    def _is_lost(self, error: OperationalError) -> bool:
+    def _is_lost(self, error: DatabaseError) -> bool:
         del error
         return False
 
