@@ -154,7 +154,7 @@ def _compare(
     )
     table = _table(title, times, base, rows)
     pairs = ratios(times[OURS].wall, times[base].wall)
-    middle = _median(pairs)
+    middle = median(pairs)
     demand = Demand(
         text=f"{title}: at most 5 % over the best loop by hand (--full-speed)",
         measured=f"{(middle - 1) * 100:+.1f} % (pairs {_span(pairs)})",
@@ -180,9 +180,9 @@ def _table(title: str, times: dict[str, Times], base: str, rows: int) -> Table:
                 f"{rows / each.median:,.0f}",
                 f"{each.median:.2f}",
                 f"{each.spread:.0%}",
-                f"{_median(wall):.3f}",
+                f"{median(wall):.3f}",
                 _span(wall),
-                f"{_median(cpu):.3f}",
+                f"{median(cpu):.3f}",
             ]
         )
         table.data.append(
@@ -192,13 +192,13 @@ def _table(title: str, times: dict[str, Times], base: str, rows: int) -> Table:
                 "seconds": each.wall,
                 "cpu_seconds": each.cpu,
                 "ratios": wall,
-                "median_ratio": _median(wall),
+                "median_ratio": median(wall),
             }
         )
     return table
 
 
-def _median(values: list[float]) -> float:
+def median(values: list[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
