@@ -7,10 +7,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from django.db import Error
+
 from massmigration import capabilities, identity, notices, status
 from massmigration.definitions.installed import installed
 from massmigration.definitions.ranged import RangedMigration
-from massmigration.engine import planning, slices
+from massmigration.engine import planning, slices, splitting
 from massmigration.engine.points import reach
 from massmigration.engine.tasks import Options, Task, sleep
 from massmigration.exceptions import MassMigrationError
@@ -61,8 +63,13 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
         return None
     free = leases.free_shards(alias, [run.id])
     if not free:
-        close(alias, run, migration)
-        return None
+        if not leases.open_shards(alias, run.id):
+            close(alias, run, migration)
+            return None
+        part = _split(alias, run, migration)
+        if part is None:
+            return None
+        free = [part]
     if leases.begin(alias, run.id):
         notices.started(alias, run)
     for candidate in free:
@@ -154,6 +161,15 @@ def _claim(alias: str, candidate: Shard, owner: str, run: Run) -> Shard | None:
     if shard is not None and candidate.owner:
         notices.taken_over(alias, run, identity.describe(owner))
     return shard
+
+
+def _split(alias: str, run: Run, migration: BaseMigration) -> Shard | None:
+    try:
+        return splitting.split(migration, alias, run)
+    except Error as error:
+        if not capabilities.of(alias).is_retryable(error):
+            raise
+        return None
 
 
 def _end_stale(alias: str, run: Run) -> None:

@@ -54,7 +54,7 @@ def _source_of(module: ModuleType) -> str | None:
         return None
     try:
         source: str | None = get_source(module.__name__)
-    except (ImportError, OSError, SyntaxError, UnicodeError):
+    except Exception:  # noqa: BLE001 - any importer may have loaded it; no hash is no fault
         return None
     # A zip gives the text as it is, a folder with "\n" alone.
     return None if source is None else "\n".join(source.splitlines())

@@ -43,8 +43,8 @@ class MigrationGraph:
         self._existing = [*store.by_key, *(file.key for file in store.broken)]
         self._dependencies: dict[str, list[str]] = {}
         self._malformed: list[Problem] = []
-        for migration in store.all:
-            self._dependencies[migration.key] = self._read(migration)
+        for key, migration in store.by_key.items():
+            self._dependencies[key] = self._read(key, migration)
 
     def dependencies(self, key: str) -> list[str]:
         """Give the keys of the migrations that this one names, existing or not."""
@@ -74,24 +74,28 @@ class MigrationGraph:
         """Give all that is wrong, in the order of `Problem.kind` that a reader wants to fix it."""
         return [*self._malformed, *self._missing(), *self._cycles(), *self._duplicate_numbers()]
 
-    def _read(self, migration: LoadedMigration) -> list[str]:
+    def _read(self, key: str, migration: LoadedMigration) -> list[str]:
         """Give the keys that a migration depends on; what is no key is noted as malformed."""
-        declared = migration.dependencies
-        if not isinstance(declared, list | tuple | set | frozenset):
-            self._note_malformed(migration, f"dependencies is {declared!r}, no list")
+        try:
+            declared = migration.dependencies
+        except Exception as error:  # noqa: BLE001 - it may be a property that a user wrote
+            self._note_malformed(key, f"dependencies raises {type(error).__name__}")
             return []
-        keys = []
+        if not isinstance(declared, list | tuple | set | frozenset):
+            self._note_malformed(key, f"dependencies is {declared!r}, no list")
+            return []
+        named = []
         for entry in declared:
-            key = _parsed(entry)
-            if key is None:
-                self._note_malformed(migration, f"the dependency {entry!r} names no migration")
+            other = _parsed(entry)
+            if other is None:
+                self._note_malformed(key, f"the dependency {entry!r} names no migration")
             else:
-                keys.append(str(key))
-        return list(dict.fromkeys(keys))
+                named.append(str(other))
+        return list(dict.fromkeys(named))
 
-    def _note_malformed(self, migration: LoadedMigration, what: str) -> None:
-        text = f'In {migration.key}, {what}; it takes a list of pairs ("app_label", "0001_name").'
-        self._malformed.append(Problem(MALFORMED, migration.key, text))
+    def _note_malformed(self, key: str, what: str) -> None:
+        text = f'In {key}, {what}; it takes a list of pairs ("app_label", "0001_name").'
+        self._malformed.append(Problem(MALFORMED, key, text))
 
     def _missing(self) -> Iterator[Problem]:
         existing = set(self._existing)

@@ -193,17 +193,17 @@ def load_file(file: MigrationFile) -> LoadedMigration | BrokenFile:
         raise
     except BaseException as error:  # noqa: BLE001 - a file may even call sys.exit()
         return _broken_by(file, "The file cannot be imported", error)
-    text = _what_is_wrong_with(module)
-    if text is not None:
-        return BrokenFile(str(file.key), file.path, text, "")
     try:
+        text = _what_is_wrong_with(module)
+        if text is not None:
+            return BrokenFile(str(file.key), file.path, text, "")
         migration = module.Migration(file.key.app_label, file.key.name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
         return _broken_by(file, "The migration cannot be made", error)
     code_hash(migration)  # now, because the file may be replaced while this process lives
-    return migration  # type: ignore[no-any-return]
+    return migration
 
 
 def _what_is_wrong_with(module: ModuleType) -> str | None:

@@ -150,6 +150,14 @@ def test_malformed_dependencies_are_reported_and_stop_nothing(throwaway, text):
     assert names(graph().ordered(ours(["0002_b"]))) == ["0002_b"]
 
 
+def test_dependencies_that_raise_are_reported_and_stop_nothing(throwaway):
+    raising = "\n    @property\n    def dependencies(self):\n        return 1 / 0\n"
+    throwaway.add(_0001_a=source() + raising)
+    ((kind, key, text),) = problems()
+    assert (kind, key) == (MALFORMED, "attic:0001_a")
+    assert "dependencies raises ZeroDivisionError" in text
+
+
 @pytest.mark.parametrize(
     "text", ['(("attic", "0001_a"),)', '["attic:0001_a"]', '[["attic", "0001_a"]]']
 )
