@@ -6,8 +6,14 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import databases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.measure import Demand, Table
 
 PARTS = ("batch", "constant", "overhead", "pause", "sparse", "update")
 
@@ -19,30 +25,11 @@ def main(words: list[str]) -> int:
     aliases, missing = databases.start(options.databases)
     for sentence in missing:
         print(f"NOT MEASURED: {sentence}", file=sys.stderr)
-    # They import models, which want Django to be set up.
-    from benchmarks import constant, overhead, report, sparse  # noqa: PLC0415
+    from benchmarks import report  # noqa: PLC0415 - it imports models, which want Django set up
 
-    tables, demands = [], []
-    for alias in aliases:
-        measured = []
-        rows, repeats, say = options.rows, options.repeats, report.say
-        if "overhead" in options.only:
-            measured.append(overhead.with_save(alias, rows, repeats, say))
-            measured.append(overhead.with_save_of_one_field(alias, rows, repeats, say))
-        if "update" in options.only:
-            measured.append(overhead.with_update(alias, rows * 10, repeats, say))
-        if "batch" in options.only:
-            measured.append((constant.a_batch(alias, say), []))
-        if "constant" in options.only:
-            processes = 1 if options.quick else 5
-            measured.append(constant.by_length(alias, options.few, options.many, processes, say))
-        if "sparse" in options.only:
-            measured.append(sparse.filtered(alias, options.many, repeats, say))
-        if "pause" in options.only:
-            measured.append((constant.a_pause(alias, rows, say), []))
-        for table, more in measured:
-            tables.append(table)
-            demands += more
+    measured = [each for alias in aliases for each in _measure(alias, options, report.say)]
+    tables = [table for table, _ in measured]
+    demands = [demand for _, each in measured for demand in each]
     about = report.environment([databases.version(alias) for alias in aliases])
     print(report.as_text(tables, demands))
     print(f"{time.monotonic() - started:.0f} s; {about}")
@@ -52,6 +39,29 @@ def main(words: list[str]) -> int:
         print(f"wrote {report.write_page(about, ' '.join(words), tables, demands)}")
     # With few rows the start of a run is most of it, so nothing can be said of what was promised.
     return 0 if options.quick or all(each.holds for each in demands) else 1
+
+
+def _measure(
+    alias: str, options: argparse.Namespace, say: Callable[[str], None]
+) -> Iterator[tuple[Table, list[Demand]]]:
+    from benchmarks import constant, overhead, sparse  # noqa: PLC0415 - as above
+
+    rows, repeats, many = options.rows, options.repeats, options.many
+    if "overhead" in options.only:
+        yield overhead.with_save(alias, rows, repeats, say)
+        yield overhead.with_save_of_one_field(alias, rows, repeats, say)
+    if "update" in options.only:
+        yield overhead.with_update(alias, rows * 10, repeats, say)
+    if "batch" in options.only:
+        yield constant.a_batch(alias, say), []
+    if "constant" in options.only:
+        processes = 1 if options.quick else repeats
+        yield constant.by_length(alias, options.few, many, processes, say)
+    if "sparse" in options.only:
+        yield sparse.filtered(alias, many, repeats, say)
+    if "pause" in options.only:
+        how = constant.QUICK_PAUSES if options.quick else constant.PAUSES
+        yield constant.a_pause(alias, rows, how, say), []
 
 
 def _options(words: list[str]) -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -28,8 +29,10 @@ SAME = 1.25
 """Medians of a few milliseconds differ by so much between two runs on one table."""
 
 SAME_MEMORY = 1.05
-PAUSES = 5
-PAUSE_AFTER = 1.0
+PAUSES = (5, 1.0)
+"""How often, and after how many seconds."""
+
+QUICK_PAUSES = (1, 0.05)
 
 
 def by_length(
@@ -143,13 +146,16 @@ def a_batch(alias: str, say: Callable[[str], None]) -> Table:
 
 
 def _short(sql: str) -> str:
-    words = sql.replace('"', "").split()
+    plain = sql.replace('"', "")
+    while (inner := re.sub(r"\([^()]*\)", "…", plain)) != plain:  # a subquery has its own FROM
+        plain = inner
+    words = plain.split()
     verb = words[0]
     if verb == "SELECT" and "FROM" in words:
-        locked = " FOR" + sql.partition(" FOR")[2] if " FOR " in sql else ""
-        return f"SELECT … FROM {words[words.index('FROM') + 1]}{locked}".replace('"', "")
+        locked = plain[plain.index(" FOR ") :] if " FOR " in plain else ""
+        return f"SELECT … FROM {words[words.index('FROM') + 1]}{locked}"
     if verb == "SELECT":
-        return "SELECT set_config(…)" if "set_config" in sql else "SELECT …"
+        return "SELECT set_config …" if "set_config" in sql else "SELECT …"
     return " ".join(words[:2]) if verb == "UPDATE" else verb
 
 
@@ -157,32 +163,30 @@ def _ms(seconds: list[float]) -> str:
     return f"{statistics.median(seconds) * 1000:.2f}"
 
 
-def a_pause(alias: str, rows: int, say: Callable[[str], None]) -> Table:
+def a_pause(alias: str, rows: int, how: tuple[int, float], say: Callable[[str], None]) -> Table:
     """How long after somebody's "pause" nothing is done any more."""
+    times, after = how
     title = f"{NAMES[alias]}: from pause to standstill"
     say(title)
     migration = store.by_key["bench:0001_save"]
     table = Table(
         title,
-        f"Seconds from the call of pause() to the return of the run that works in another thread,"
-        f" {PAUSES} times, {PAUSE_AFTER:.0f} s after its start.",
+        "Seconds from the call of pause() to the return of the run that works in another thread,"
+        f" {times} times, {after:g} s after its first batch.",
         ["", "median", "longest"],
     )
     for name, full_speed in (("--full-speed", True), ("polite default", False)):
         waits = []
-        for _ in range(PAUSES):
+        for _ in range(times):
             databases.forget(alias)
             databases.fill(alias, Item, rows)
-            waits.append(_pause_once(alias, migration, full_speed=full_speed))
-        waits = [each for each in waits if each is not None]
-        if not waits:  # a quick test with few rows is over before it can be paused
-            continue
+            waits.append(_pause_once(alias, migration, after, full_speed=full_speed))
         table.rows.append([name, f"{statistics.median(waits):.2f}", f"{max(waits):.2f}"])
         table.data.append({"name": name, "seconds": waits})
     return table
 
 
-def _pause_once(alias: str, migration: Any, *, full_speed: bool) -> float | None:
+def _pause_once(alias: str, migration: Any, after: float, *, full_speed: bool) -> float:
     ended: list[float] = []
     states: list[str] = []
     started = threading.Event()
@@ -198,9 +202,11 @@ def _pause_once(alias: str, migration: Any, *, full_speed: bool) -> float | None
     thread = threading.Thread(target=work)
     thread.start()
     started.wait(30)
-    thread.join(PAUSE_AFTER)
+    time.sleep(after)
     asked = time.perf_counter()
-    if thread.is_alive():
-        api.pause(migration.key, alias)
+    api.pause(migration.key, alias)
     thread.join(60)
-    return ended[0] - asked if states == ["paused"] else None
+    if states != ["paused"]:
+        msg = f"The run on {alias} that was paused came to {states}."
+        raise AssertionError(msg)
+    return ended[0] - asked

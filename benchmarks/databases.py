@@ -38,7 +38,7 @@ def start(wanted: list[str]) -> tuple[list[str], list[str]]:
             server = servers.start_postgresql(durable=True)
             os.environ["MM_BENCH_PG_PORT"] = str(server.port)
         except servers.MissingServer as error:
-            missing.append(f"PostgreSQL was not measured: {error}")
+            missing.append(f"PostgreSQL: {error}")
     set_up()
     aliases = [ALIASES[name] for name in wanted if ALIASES[name] in connections]
     for alias in aliases:
@@ -76,7 +76,9 @@ def fill(alias: str, model: type[Model], rows: int) -> None:
         _execute(alias, f"VACUUM (ANALYZE) {table}")
     else:
         _execute(alias, f"DELETE FROM {table}")
-        numbers = f"WITH RECURSIVE c(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM c WHERE g < {rows})"
+        numbers = (
+            f"WITH RECURSIVE c(g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM c WHERE g < {rows})"
+        )
         _execute(alias, f"{numbers} INSERT INTO {table} {_COLUMNS} SELECT {_VALUES} FROM c")
     settle(alias)
 

@@ -18,6 +18,8 @@ class Contender:
 
     name: str
     run: Callable[[], object]
+    turns: int | None = None
+    """How often at most: for what takes minutes and is there to be compared with by eye."""
 
 
 @dataclass
@@ -72,6 +74,8 @@ def take_turns(
     times = {contender.name: Times() for contender in contenders}
     for repeat in range(repeats + 1):
         for contender in contenders[:: -1 if repeat % 2 else 1]:
+            if contender.turns is not None and not 0 < repeat <= contender.turns:
+                continue
             before()
             gc.collect()
             cpu, wall = time.process_time(), time.perf_counter()
@@ -87,7 +91,12 @@ def take_turns(
 
 def ratios(ours: list[float], theirs: list[float]) -> list[float]:
     """Compare pair by pair, so that a slow minute of the machine slows both sides."""
-    return [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    return [mine / other for mine, other in zip(ours, theirs, strict=False)]
+
+
+def median(values: list[float]) -> float:
+    """Give the middle of them."""
+    return statistics.median(values)
 
 
 def seconds_of(action: Callable[[], object]) -> float:

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from benchmarks import databases
 from benchmarks.databases import NAMES
-from benchmarks.measure import Contender, Demand, Table, Times, ratios, take_turns
+from benchmarks.measure import Contender, Demand, Table, Times, median, ratios, take_turns
 from benchmarks.project.models import Item
 from massmigration import api
 from massmigration.loading import store
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 HAND_BATCH = 1_000
 HAND_UPDATE = 5_000
 LIMIT = 1.05
+BARE_TURNS = 2
+"""Each of its saves is a commit, and each commit waits for the disk."""
 
 BARE = "bare loop: save() over iterator()"
 HAND = "best loop by hand: batches of 1,000 in key order, locked, in transactions"
@@ -33,9 +35,7 @@ ONE = "one UPDATE of the table"
 
 def run_ours(name: str, alias: str, *, full_speed: bool = True) -> None:
     """Apply a migration of the benchmark's project in this process."""
-    driven = api.run(
-        store.by_key[f"bench:{name}"], alias, api.RunRequest(full_speed=full_speed)
-    )
+    driven = api.run(store.by_key[f"bench:{name}"], alias, api.RunRequest(full_speed=full_speed))
     if driven.state != "succeeded":
         msg = f"{name} on {alias} came to {driven.state}: {driven.run.error_message}"
         raise AssertionError(msg)
@@ -94,7 +94,7 @@ def with_save(
 ) -> tuple[Table, list[Demand]]:
     """Row by row with save()."""
     contenders = [
-        Contender(BARE, lambda: bare_loop(alias)),
+        Contender(BARE, lambda: bare_loop(alias), turns=BARE_TURNS),
         Contender(HAND, lambda: hand_loop(alias, save_all)),
         Contender(OURS, lambda: run_ours("0001_save", alias)),
     ]
@@ -196,12 +196,6 @@ def _table(title: str, times: dict[str, Times], base: str, rows: int) -> Table:
             }
         )
     return table
-
-
-def median(values: list[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _span(values: list[float]) -> str:

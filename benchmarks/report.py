@@ -21,6 +21,42 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
 
+TEXT = """\
+# What it costs
+
+Written by `make bench`; do not edit. Every number is of one run of it on one machine:
+{cores} cores, {memory_gb} GB of memory, {system}, Python {python}, Django {django},
+django-mass-migration {massmigration} at commit `{commit}`, {names}. Other machines give other
+times; the ratios are what matters.
+
+## What was promised
+
+{promises}
+
+## How it is measured
+
+- The databases are private and durable: PostgreSQL with `fsync` and all other defaults, SQLite with
+  the write-ahead log and all other defaults. Client and server share the machine.
+- Whatever is compared takes turns in one run, every second time in reverse, after a turn that warms
+  the caches and does not count. Between two turns the table is emptied, filled, vacuumed and
+  written to disk, which is not timed; PostgreSQL's autovacuum leaves it alone.
+- Ratios are taken pair by pair, of runs that were neighbours, and the median is given with the
+  smallest and the largest. Spread is the slowest less the fastest, divided by the median.
+- After each run each row is seen to have been changed exactly once; else the benchmark fails.
+- The loops by hand are as good as we could write them: rows in key order, 1,000 for each read and
+  each transaction, locked in the same query. They cannot be paused, do not go on where they were
+  killed, and tell nobody how far they are.
+- Runs of massmigration are with `--full-speed` where the table says so: no rest between batches,
+  half a second for each. The polite default on SQLite aims at 50 ms for each batch and rests a
+  fifth of that, so that the application can write in between; on PostgreSQL the two are the same.
+
+To repeat it: `make bench`, or `make bench ARGS="{words}"` for this page. `--quick` shows in a
+minute that it works, `--only` chooses parts, `--json FILE` keeps every single time.
+
+## Results
+{results}
+"""
+
 
 def environment(databases: list[str]) -> dict[str, Any]:
     """Say on what was measured; nothing that names the machine."""
@@ -46,13 +82,11 @@ def as_text(tables: list[Table], demands: list[Demand]) -> str:
         parts.append(table.title)
         for line in lines:
             first = line[0].ljust(widths[0])
-            others = [
-                cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)
-            ]
+            others = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
             parts.append("  " + "  ".join([first, *others]).rstrip())
         parts += [f"  {table.note}", ""]
     parts += [
-        f"{'holds' if each.holds else 'DOES NOT HOLD'}: {each.text}: {each.measured}"
+        f"{'HOLDS' if each.holds else 'DOES NOT HOLD'}: {each.text}: {each.measured}"
         for each in demands
     ]
     return "\n".join(parts)
@@ -78,55 +112,22 @@ def write_page(
 
 
 def _page(about: dict[str, Any], words: str, tables: list[Table], demands: list[Demand]) -> str:
-    databases = " and ".join(about["databases"])
-    lines = [
-        "# What it costs",
-        "",
-        "Written by `make bench`; do not edit. Every number is of one run of it on one machine:"
-        f" {about['cores']} cores, {about['memory_gb']} GB of memory, {about['system']},"
-        f" Python {about['python']}, Django {about['django']},"
-        f" django-mass-migration {about['massmigration']} at commit `{about['commit']}`,"
-        f" {databases}. Other machines give other times; the ratios are what matters.",
-        "",
-        "## What was promised",
-        "",
-        *_markdown(
-            ["", "measured", ""],
-            [[each.text, each.measured, "holds" if each.holds else "**no**"] for each in demands],
-        ),
-        "",
-        "## How it is measured",
-        "",
-        "- The databases are private and durable: PostgreSQL with `fsync` and all other defaults,"
-        " SQLite with the write-ahead log and all other defaults. Client and server share the"
-        " machine.",
-        "- Whatever is compared takes turns in one run, every second time in reverse, after a turn"
-        " that warms the caches and does not count. Between two turns the table is emptied, filled,"
-        " vacuumed and written to disk, which is not timed; PostgreSQL's autovacuum leaves it"
-        " alone.",
-        "- Ratios are taken pair by pair, of runs that were neighbours, and the median is given"
-        " with the smallest and the largest. Spread is the slowest less the fastest, divided by"
-        " the median.",
-        "- After each run each row is seen to have been changed exactly once; else the benchmark"
-        " fails.",
-        "- The loops by hand are as good as we could write them: rows in key order, 1,000 for each"
-        " read and each transaction, locked in the same query. They do not survive being killed,"
-        " cannot be paused, and tell nobody how far they are.",
-        "- Runs of massmigration are with `--full-speed` where the table says so: no rest between"
-        " batches, half a second for each. The polite default on SQLite aims at 50 ms for each"
-        " batch and rests a fifth of that, so that the application can write in between; on"
-        " PostgreSQL the two are the same.",
-        "",
-        f"To repeat it: `make bench` (this page: `make bench ARGS=\"{words}\"`). `--quick` shows"
-        " in a minute that it works, `--only` chooses parts, `--json FILE` keeps every single"
-        " time.",
-        "",
-        "## Results",
-    ]
+    promises = [[each.text, each.measured, _verdict(each)] for each in demands]
+    results = []
     for table in tables:
-        lines += ["", f"### {table.title}", "", table.note, ""]
-        lines += _markdown(table.columns, table.rows)
-    return "\n".join(lines) + "\n"
+        results += ["", f"### {table.title}", "", table.note, ""]
+        results += _markdown(table.columns, table.rows)
+    return TEXT.format(
+        **about,
+        names=" and ".join(about["databases"]),
+        words=words,
+        promises="\n".join(_markdown(["", "measured", ""], promises)),
+        results="\n".join(results),
+    )
+
+
+def _verdict(demand: Demand) -> str:
+    return "holds" if demand.holds else "**does not hold**"
 
 
 def _markdown(columns: list[str], rows: list[list[str]]) -> list[str]:

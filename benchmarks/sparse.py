@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from benchmarks import databases, overhead
 from benchmarks.databases import NAMES, SPARSE
-from benchmarks.measure import Contender, Demand, Table, ratios, take_turns
+from benchmarks.measure import Contender, Demand, Table, median, ratios, take_turns
 from benchmarks.project.models import Many
 
 if TYPE_CHECKING:
@@ -47,15 +47,15 @@ def filtered(
         ["", "median s", "spread", "to the walk", "to the loop"],
     )
     for name, each in times.items():
-        to_walk = overhead.median(ratios(each.wall, times[WALK].wall))
-        to_hand = overhead.median(ratios(each.wall, times[hand].wall))
+        to_walk = median(ratios(each.wall, times[WALK].wall))
+        to_hand = median(ratios(each.wall, times[hand].wall))
         table.rows.append(
             [name, f"{each.median:.3f}", f"{each.spread:.0%}", f"{to_walk:.2f}", f"{to_hand:.2f}"]
         )
         table.data.append(
             {"name": name, "seconds": each.wall, "to_walk": to_walk, "to_hand": to_hand}
         )
-    pairs = overhead.median(ratios(times[overhead.OURS].wall, times[hand].wall))
+    pairs = median(ratios(times[overhead.OURS].wall, times[hand].wall))
     demand = Demand(
         text=f"{title}: no scan of the rest of the table for each batch",
         measured=f"x{pairs:.2f} of the one scan of the loop by hand",

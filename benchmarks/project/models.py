@@ -16,6 +16,9 @@ class Row(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Item(Row):
     """Emptied and filled for each run that changes all of it."""
