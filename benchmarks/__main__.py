@@ -27,10 +27,10 @@ def main(words: list[str]) -> int:
         print(f"NOT MEASURED: {sentence}", file=sys.stderr)
     from benchmarks import report  # noqa: PLC0415 - it imports models, which want Django set up
 
+    about = report.environment([databases.version(alias) for alias in aliases])
     measured = [each for alias in aliases for each in _measure(alias, options, report.say)]
     tables = [table for table, _ in measured]
     demands = [demand for _, each in measured for demand in each]
-    about = report.environment([databases.version(alias) for alias in aliases])
     print(report.as_text(tables, demands))
     print(f"{time.monotonic() - started:.0f} s; {about}")
     if options.json:

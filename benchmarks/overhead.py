@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HAND_BATCH = 1_000
 HAND_UPDATE = 5_000
 LIMIT = 1.05
-BARE_TURNS = 2
+BARE_TURNS = 1
 """Each of its saves is a commit, and each commit waits for the disk."""
 
 BARE = "bare loop: save() over iterator()"
