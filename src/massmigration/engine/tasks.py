@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from massmigration.models import Run, Shard
 
 FULL_SPEED_SECONDS = 0.5
+FULL_SPEED_REST = 0.005
+"""Where there is one writer: a moment for somebody who wants to pause or cancel the run."""
 
 
 def never() -> bool:
@@ -88,7 +90,7 @@ def pacer_for(migration: RangedMigration, alias: str, shard: Shard, options: Opt
 def rest_after(migration: RangedMigration, alias: str, seconds: float, options: Options) -> float:
     """Give how many seconds to rest after a batch that took so many."""
     if options.full_speed:
-        return 0.0
+        return seconds * FULL_SPEED_REST if capabilities.of(alias).single_writer else 0.0
     for choice in (migration.pause_between_batches, get_settings().PAUSE_BETWEEN_BATCHES):
         if choice is not None:
             return choice
