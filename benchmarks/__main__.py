@@ -61,7 +61,7 @@ def _measure(
         yield sparse.filtered(alias, many, repeats, say)
     if "pause" in options.only:
         how = constant.QUICK_PAUSES if options.quick else constant.PAUSES
-        yield constant.a_pause(alias, rows, how, say), []
+        yield constant.a_pause(alias, max(rows, 5_000), how, say), []  # fewer end too soon
 
 
 def _options(words: list[str]) -> argparse.Namespace:

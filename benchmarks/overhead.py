@@ -148,6 +148,7 @@ def _compare(
     times = take_turns(
         contenders,
         repeats,
+        cpu_seconds=lambda: databases.cpu_seconds(alias),
         before=before,
         after=lambda name: databases.verify(alias, Item, rows, what=name),
         say=say,
@@ -168,7 +169,8 @@ def _table(title: str, times: dict[str, Times], base: str, rows: int) -> Table:
         title,
         f"Ratio: seconds divided by those of the {base.partition(':')[0]}, median and range of the"
         " pairs of neighbouring runs; above 1 is slower. Fastest: the fastest run divided by"
-        " the fastest. CPU: the ratio of this process's CPU seconds.",
+        " the fastest. CPU: the ratio of what this process and its session at the server computed,"
+        " which others on the machine disturb less.",
         ["", "rows/s", "median s", "spread", "ratio", "pairs", "fastest", "CPU"],
     )
     for name, each in times.items():

@@ -36,6 +36,7 @@ def filtered(
     times = take_turns(
         contenders,
         repeats,
+        cpu_seconds=lambda: databases.cpu_seconds(alias),
         before=lambda: _reset(alias),
         after=lambda name: _verify(alias, rows, name),
         say=say,
