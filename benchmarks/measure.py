@@ -18,13 +18,13 @@ class Contender:
 
     name: str
     run: Callable[[], object]
-    turns: int | None = None
-    """How often at most: for what takes minutes and is there to be compared with by eye."""
+    share: int = 1
+    """It does one row in so many, where a run of all rows would take minutes."""
 
 
 @dataclass
 class Times:
-    """Seconds of each repeat: on the wall, and of CPU."""
+    """Seconds of each repeat for all rows: on the wall, and of CPU."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -64,8 +64,8 @@ def take_turns(
     repeats: int,
     *,
     cpu_seconds: Callable[[], float],
-    before: Callable[[], None],
-    after: Callable[[str], None],
+    before: Callable[[Contender], None],
+    after: Callable[[Contender], None],
     say: Callable[[str], None],
 ) -> dict[str, Times]:
     """Run them all in turn, again and again, every second time in reverse.
@@ -75,24 +75,22 @@ def take_turns(
     times = {contender.name: Times() for contender in contenders}
     for repeat in range(repeats + 1):
         for contender in contenders[:: -1 if repeat % 2 else 1]:
-            if contender.turns is not None and not 0 < repeat <= contender.turns:
-                continue
-            before()
+            before(contender)
             gc.collect()
             cpu, wall = cpu_seconds(), time.perf_counter()
             contender.run()
             wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-            after(contender.name)
+            after(contender)
             if repeat:
-                times[contender.name].wall.append(wall)
-                times[contender.name].cpu.append(cpu)
+                times[contender.name].wall.append(wall * contender.share)
+                times[contender.name].cpu.append(cpu * contender.share)
                 say(f"{repeat}/{repeats} {contender.name}: {wall:.2f} s")
     return times
 
 
 def ratios(ours: list[float], theirs: list[float]) -> list[float]:
     """Compare pair by pair, so that a slow minute of the machine slows both sides."""
-    return [mine / other for mine, other in zip(ours, theirs, strict=False)]
+    return [mine / other for mine, other in zip(ours, theirs, strict=True)]
 
 
 def median(values: list[float]) -> float:

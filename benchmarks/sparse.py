@@ -37,8 +37,8 @@ def filtered(
         contenders,
         repeats,
         cpu_seconds=lambda: databases.cpu_seconds(alias),
-        before=lambda: _reset(alias),
-        after=lambda name: _verify(alias, rows, name),
+        before=lambda _: _reset(alias),
+        after=lambda contender: _verify(alias, rows, contender.name),
         say=say,
     )
     table = Table(
