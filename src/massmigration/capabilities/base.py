@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, InterfaceError
@@ -11,6 +12,8 @@ from django.db.models import BigIntegerField, Value
 from django.db.models.expressions import RawSQL
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.expressions import Combinable
 
@@ -75,6 +78,10 @@ class Database:
 
     def limit_lock_wait(self, lock_seconds: float) -> None:
         """Inside a transaction: wait for locks no longer than this."""
+
+    def asking_often(self) -> AbstractContextManager[None]:
+        """While this is open, wait for locks so that a short moment is not slept through."""
+        return nullcontext()
 
     def transaction_is_lost(self) -> bool:
         """Tell, without asking the server, whether the open transaction cannot go on."""

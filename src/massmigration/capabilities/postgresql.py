@@ -51,8 +51,10 @@ class PostgreSQL(Database):
         connection: Any = self.connection.connection
         if connection is None:
             return True
-        if hasattr(connection, "info"):
-            return int(connection.info.transaction_status) == _IN_ERROR
+        # Asked for each row: psycopg 3 makes an object of `connection.info` each time.
+        libpq = getattr(connection, "pgconn", None)
+        if libpq is not None:
+            return int(libpq.transaction_status) == _IN_ERROR
         return int(connection.get_transaction_status()) == _IN_ERROR
 
     def session_id(self) -> str:
