@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.docs.commands import Command, File, steps
+
+
+@pytest.mark.slow
+def test_tutorial_does_what_it_says(tmp_path):
+    for step in steps("tutorial/first-migration.md"):
+        if isinstance(step, File):
+            step.write(tmp_path)
+            continue
+        printed = step.run(tmp_path)
+        assert step.fits(printed), (
+            f"$ {step.line}\n{printed}\n--- the page says ---\n{step.expected}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("expected", "printed", "fits"),
+    [
+        ("Created …a.py", "Created /tmp/x/a.py\n", True),
+        ("Created …a.py", "Created /tmp/x/b.py\n", False),
+        ("[(1, 2000)]", "[(1, 2001)]", False),
+        ("…\n  applied   … rows", "noise\nmore\n applied  2 rows\n", True),
+        ("applied", "not applied", False),
+        ("", "whatever", True),
+    ],
+)
+def test_output_is_compared_but_for_what_the_page_leaves_open(expected, printed, fits):
+    assert Command("true", expected).fits(printed) is fits
