@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -63,6 +64,8 @@ class Outcome:
     rows: int
     hit_rows: bool
     is_last: bool
+    work: float = 0.0
+    """Seconds that grow with the number of rows: without locking, checkpoint and commit."""
 
 
 def run_simple(task: Task) -> Outcome:
@@ -98,6 +101,7 @@ def run_ranged(task: Task, source: Source, pacer: Pacer) -> Outcome:
     """Do the next batch of a mapper or batch migration in one transaction."""
     migration = cast("RangedMigration", task.migration)
     with _batch_transaction(task) as shard, _data_transaction(task, source.alias):
+        started = time.monotonic()
         with guarded(source.alias) as guard:
             if isinstance(migration, BatchMigration):
                 done, last, hit_rows = _operate_on_range(
@@ -115,11 +119,12 @@ def run_ranged(task: Task, source: Source, pacer: Pacer) -> Outcome:
                         raise RowFailed(rowkeys.encode(source.model, row.pk)) from error
                 done, last, hit_rows = len(batch.rows), batch.last, batch.hit_rows
             reach("after operation")
+        work = time.monotonic() - started
         is_last = last is None
         cursor = shard.end_key if is_last else rowkeys.encode(source.model, last)
         _checkpoint(task, shard, cursor, rows=done, is_open=not is_last, pacer=pacer)
     reach("after commit")
-    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last)
+    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last, work=work)
 
 
 def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[], bool]) -> Outcome:
@@ -132,6 +137,7 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
     with outermost(task.alias):
         shard = _hold(task).shard
     window = _window(task, shard, pacer)
+    started = time.monotonic()
     done, last, stopped = 0, None, False
     failure: RowFailed | None = None
     with Heartbeat(task.alias, shard) as heartbeat:
@@ -154,6 +160,7 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
                 done += 1
             if stopped or failure is not None:
                 last = batch.rows[done - 1].pk if done else None
+    work = time.monotonic() - started
     heartbeat.check()
     unfinished = stopped or failure is not None
     is_last = last is None and not unfinished
@@ -165,7 +172,7 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
             task.batch_number = shard.batch_number + 1
     if failure is not None:
         raise failure
-    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last)
+    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last, work=work)
 
 
 @contextmanager
