@@ -10,7 +10,7 @@ from django.db import connections, transaction
 
 from massmigration import capabilities
 from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
-from massmigration.engine import ranges, reading, rowkeys
+from massmigration.engine import ranges, reading, rowkeys, weighing
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.heartbeat import Heartbeat
 from massmigration.engine.points import reach
@@ -106,6 +106,7 @@ def run_ranged(task: Task, source: Source, pacer: Pacer, writer: Writer | None =
             else:
                 mapper = cast("MapperMigration", migration)
                 batch = reading.read(source, _window(task, shard, pacer), lock=mapper.lock_rows)
+                pacer.weigh(weighing.bytes_per_row(batch.rows))
                 reach("after read")
                 if writer is None:
                     _operate(mapper, task.alias, batch.rows, guard)
@@ -190,6 +191,7 @@ def run_bare(
         else:
             mapper = cast("MapperMigration", migration)
             batch = reading.read(source, window, lock=False)
+            pacer.weigh(weighing.bytes_per_row(batch.rows))
             hit_rows, last = batch.hit_rows, batch.last
             watch = writer.watch(batch.rows) if writer is not None else None
             for row in batch.rows:
