@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from itertools import groupby
-from operator import itemgetter, or_
+from operator import or_
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import transaction
@@ -60,12 +60,12 @@ class Writer:
     def keys_of(self, rows: list[Any]) -> list[Any]:
         """Give `row.pk` of each row."""
         if len(self._keys) == 1:
-            return self._keys[0].values(row.__dict__ for row in rows)
+            return self._keys[0].values(rows, loaded=True)
         return [row.pk for row in rows]
 
-    def prepare_keys(self, states: list[dict[str, Any]]) -> list[list[Any]]:
+    def prepare_keys(self, rows: list[Any]) -> list[list[Any]]:
         """Give the columns of the primary key as the driver takes them."""
-        return [column.prepare(column.values(states)) for column in self._keys]
+        return [column.prepare(column.values(rows, loaded=True)) for column in self._keys]
 
     def write(self, changed: Changed) -> None:
         """Write rows, all of them in one go where the database can.
@@ -195,12 +195,18 @@ class Watch:
         """Remember what is in them."""
         self._writer = writer
         self._rows = rows
-        self._states = [row.__dict__ for row in rows]
         self._pks = writer.keys_of(rows)
-        self._before = [column.freeze(column.values(self._states)) for column in writer.columns]
-        loaded = self._states[0] if rows else {}
-        self._others = [column for column in writer.others if column.attname in loaded]
-        self._before_others = self._other_values()
+        first = rows[0] if rows else None
+        self._columns = [
+            (column, first is not None and column.is_loaded(first)) for column in writer.columns
+        ]
+        self._others = [
+            column for column in writer.others if first is not None and column.is_loaded(first)
+        ]
+        self._before = [
+            column.freeze(column.values(rows, loaded=loaded)) for column, loaded in self._columns
+        ]
+        self._before_others = [column.values(rows, loaded=True) for column in self._others]
 
     def write(self, count: int | None = None) -> None:
         """Write the first rows, or all, as far as operations changed them.
@@ -221,7 +227,7 @@ class Watch:
         if len(places) < len(rows):
             rows = [rows[i] for i in places]
         columns = []
-        for column, values in zip(writer.columns, after, strict=True):
+        for (column, _), values in zip(self._columns, after, strict=True):
             if column.is_stamp:
                 chosen = [column.field.pre_save(row, add=False) for row in rows]
             else:
@@ -230,7 +236,7 @@ class Watch:
                 # Deferred and not set, in a row of which something else was: as save() does.
                 chosen = [getattr(row, column.attname) for row in rows]
             columns.append(self._prepared(column, chosen, places))
-        keys = writer.prepare_keys([row.__dict__ for row in rows])
+        keys = writer.prepare_keys(rows)
         pks = [self._pks[i] for i in places]
         writer.write(Changed(rows, pks, places, Values(keys, columns)))
 
@@ -238,9 +244,11 @@ class Watch:
         """Give each column's values now, and the places of the rows that changed."""
         after: list[list[Any]] = []
         changed: list[bool] = []
-        for column, before in zip(self._writer.columns, self._before, strict=True):
+        for (column, loaded), before in zip(self._columns, self._before, strict=True):
             values = (
-                self._pre_save(column) if column.prepares_itself else column.values(self._states)
+                self._pre_save(column)
+                if column.prepares_itself
+                else column.values(self._rows, loaded=loaded)
             )
             after.append(values)
             if not column.is_stamp:
@@ -252,17 +260,8 @@ class Watch:
 
     def _cut(self, count: int) -> None:
         self._rows = self._rows[:count]
-        self._states = self._states[:count]
         self._before = [values[:count] for values in self._before]
-        self._before_others = self._before_others[:count]
-
-    def _other_values(self) -> list[tuple[Any, ...]]:
-        names = [column.attname for column in self._others]
-        try:
-            # With one name alone the getter gives no tuple.
-            return list(map(itemgetter(*names, names[0]), self._states))
-        except (KeyError, IndexError):  # an operation deleted an attribute
-            return [tuple(state.get(name, MISSING) for name in names) for state in self._states]
+        self._before_others = [values[:count] for values in self._before_others]
 
     def _pre_save(self, column: Column) -> list[Any]:
         try:
@@ -278,14 +277,18 @@ class Watch:
 
     def _refuse_others(self) -> None:
         """Refuse what would be lost: a field was set that is not to be written."""
-        after = self._other_values()
+        after = [column.values(self._rows, loaded=True) for column in self._others]
         with suppress(Exception):  # from objects that do not compare; then one by one
             if after == self._before_others:
                 return
-        for place, (old, new) in enumerate(zip(self._before_others, after, strict=True)):
-            for column, before, value in zip(self._others, old, new, strict=False):
-                if column.differs(before, value):
-                    self._refuse(place, column.field.name)
+        found = [
+            (place, column.field.name)
+            for column, old, new in zip(self._others, self._before_others, after, strict=True)
+            for place, pair in enumerate(zip(old, new, strict=True))
+            if column.differs(*pair)
+        ]
+        if found:
+            self._refuse(*min(found))
 
     def _refuse(self, place: int, name: str) -> NoReturn:
         text = (
