@@ -22,6 +22,7 @@ class PostgreSQL(Database):
     skip_locked = True
     lock_of_self = True
     no_key_locks = True
+    bulk_update = "unnest"
     share_lock_sql = " FOR SHARE"
     clock_sql = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
     # Serialization failure, deadlock, lock not available, statement timeout.
