@@ -173,7 +173,7 @@ def _batch_transaction(task: Task) -> Iterator[Shard]:
     database = capabilities.of(task.alias)
     if not connections[task.alias].in_atomic_block:
         database.isolate_batch()
-    reach("before claim")
+    reach("before hold")
     with outermost(task.alias):
         shard = _hold(task).shard
         if database.row_locks:
