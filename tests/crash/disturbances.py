@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
@@ -152,3 +153,75 @@ def restart(
         nursery.result(pid)
     result.add(scene.outcome(alias), seed)
     return result
+
+
+def launch_at_once(
+    nursery: Nursery, alias: str, *, processes: int, threads: int, key: str = scene.COUNT
+) -> list[str]:
+    """Launch from one process with many threads and from more processes; gives all outcomes."""
+    at = time.time() + 0.3
+    pids = [
+        nursery.fork("launch", alias, key=key, threads=threads if first else 1, at=at)
+        for first in (True, *[False] * (processes - 1))
+    ]
+    return [outcome for pid in pids for outcome in nursery.result(pid)[0]]
+
+
+@dataclass
+class Traffic:
+    """What an application did beside a run, and what became of that."""
+
+    writes: int = 0
+    ours_lost: list[int] = field(default_factory=list)
+    """Rows whose operation does not show, or shows twice."""
+
+    theirs_lost: list[int] = field(default_factory=list)
+    """Rows on which a write of the application does not show, or shows twice."""
+
+    waits: list[float] = field(default_factory=list)
+    """Seconds that each write of the application took."""
+
+    trouble: dict[str, int] = field(default_factory=dict)
+    """Errors that the application got, whose transactions were rolled back."""
+
+    outcome: scene.Outcome | None = None
+
+
+def traffic(
+    nursery: Nursery,
+    alias: str,
+    *,
+    seed: int,
+    key: str = scene.WHOLE_ROWS,
+    rows: int = 300,
+    seconds: float = 2.0,
+    workers: int = 1,
+    style: str = "careful",
+    settings: dict[str, Any] | None = None,
+) -> Traffic:
+    """Let an application write to the rows while a run goes over them."""
+    scene.clear(alias)
+    scene.launch(alias, key, rows)
+    (first, last), *_ = scene.ask(alias, "SELECT MIN(id), MAX(id) FROM shop_item")
+    words = {"seconds": seconds, "seed": seed, "first": first, "last": last, "style": style}
+    application = nursery.fork("application", alias, **words)
+    time.sleep(0.05)
+    pids = [nursery.work(alias, settings=settings) for _ in range(workers)]
+    did, _ = nursery.result(application)
+    for pid in pids:
+        nursery.result(pid)
+    finish(nursery, alias, key, settings=settings)
+    found = Traffic(waits=did["waits"], trouble=did["trouble"], outcome=scene.outcome(alias, key))
+    there = {pk: (n, slug) for pk, n, slug in scene.ask(alias, "SELECT id, n, slug FROM shop_item")}
+    for pk in set(range(first, last + 1)) - set(did["deleted"]):
+        slugs, thousands = did["done"].get(str(pk), (0, 0))
+        found.writes += slugs + thousands
+        n, slug = there.pop(pk, (0, ""))
+        if n % 1000 != 1:
+            found.ours_lost.append(pk)
+        if n // 1000 != thousands or slug != (str(slugs) if slugs else ""):
+            found.theirs_lost.append(pk)
+    found.writes += len(did["deleted"]) + len(did["inserted"])
+    found.theirs_lost += [pk for pk in did["deleted"] if pk in there]
+    found.theirs_lost += [pk for pk in did["inserted"] if there.get(pk, (2, ""))[0] > 1]
+    return found

@@ -102,74 +102,109 @@ def deliver(alias: str, *, run_ids: list[str], at: float = 0):
     return ends
 
 
-def application(alias: str, *, seconds: float, seed: int, first: int, last: int):
-    """Write to the migration's rows as an application does; gives what it has done, and waited.
+class Application:
+    """Writes to the migration's rows, and counts what it has written.
 
-    Counts `extra` up in the column `slug`, which the migration never changes, and adds 1000 to `n`.
+    Adds 1000 to `n`, whose lower digits are the migration's, and counts the column `slug` up, which
+    the migration never changes.
     """
-    chance = random.Random(seed)
-    done: dict[int, list[int]] = {}
-    deleted: list[int] = []
-    inserted: list[int] = []
+
+    def __init__(self, alias: str, seed: int, first: int, last: int) -> None:
+        self.alias = alias
+        self.items = Item.objects.using(alias)
+        self.chance = random.Random(seed)
+        self.first, self.last = first, last
+        self.done: dict[int, list[int]] = {}
+        self.deleted: list[int] = []
+        self.inserted: list[int] = []
+
+    def write(self, style: str) -> None:
+        kinds = {
+            "careful": [self.update, self.update_fields, self.locks, self.two, self.insert],
+            "stale": [self.stale],
+            "update": [self.update],
+        }[style]
+        pk = self.chance.randint(self.first, self.last)
+        if style == "careful" and self.chance.random() < 0.04:
+            self.delete(pk)
+        else:
+            self.chance.choice(kinds)(pk)
+
+    def count(self, pk: int, slugs: int = 0, thousands: int = 0) -> None:
+        before = self.done.get(pk, [0, 0])
+        self.done[pk] = [before[0] + slugs, before[1] + thousands]
+
+    def next_slug(self, pk: int) -> str:
+        return str(self.done.get(pk, [0, 0])[0] + 1)
+
+    def update(self, pk: int) -> None:
+        self.count(pk, thousands=self.items.filter(pk=pk).update(n=F("n") + 1000))
+
+    def update_fields(self, pk: int) -> None:
+        item = self.items.filter(pk=pk).first()
+        if item is not None:
+            item.slug = self.next_slug(pk)
+            item.save(update_fields=["slug"])
+            self.count(pk, slugs=1)
+
+    def locks(self, pk: int) -> None:
+        with transaction.atomic(using=self.alias):
+            # SQLite has no row locks: there a write comes first.
+            if not self.items.filter(pk=pk).update(slug=F("slug")):
+                return
+            item = self.items.select_for_update().get(pk=pk)
+            item.n += 1000
+            item.slug = self.next_slug(pk)
+            item.save()
+        self.count(pk, slugs=1, thousands=1)
+
+    def two(self, pk: int) -> None:
+        """Write against the order of keys, so that a batch and this may block each other."""
+        other = self.chance.randint(self.first, pk)
+        with transaction.atomic(using=self.alias):
+            one = self.items.filter(pk=pk).update(n=F("n") + 1000)
+            time.sleep(0.005)
+            two = self.items.filter(pk=other).update(n=F("n") + 1000)
+        self.count(pk, thousands=one)
+        self.count(other, thousands=two)
+
+    def insert(self, _pk: int) -> None:
+        self.inserted.append(self.items.create(name="new").pk)
+
+    def delete(self, pk: int) -> None:
+        if self.items.filter(pk=pk).delete()[0]:
+            self.deleted.append(pk)
+
+    def stale(self, pk: int) -> None:
+        """Read a row, think, and write all of its columns back: what nobody can make safe."""
+        item = self.items.get(pk=pk)
+        time.sleep(0.02)
+        item.slug = self.next_slug(pk)
+        item.save()
+        self.count(pk, slugs=1)
+
+
+def application(
+    alias: str, *, seconds: float, seed: int, first: int, last: int, style: str = "careful"
+):
+    """Be an application for some seconds; gives what it has done, and how long it waited."""
+    writer = Application(alias, seed, first, last)
     waits: list[float] = []
     trouble: dict[str, int] = {}
-    items = Item.objects.using(alias)
     until = time.monotonic() + seconds
-
-    def write(pk: int) -> None:
-        kind = chance.choice(["update", "update_fields", "locks", "two rows", "insert", "delete"])
-        slugs, thousands = done.setdefault(pk, [0, 0])
-        if kind == "update":
-            if items.filter(pk=pk).update(n=F("n") + 1000):
-                done[pk] = [slugs, thousands + 1]
-        elif kind == "update_fields":
-            # Only its own column, which only this process writes.
-            item = items.filter(pk=pk).first()
-            if item is not None:
-                item.slug = str(slugs + 1)
-                item.save(update_fields=["slug"])
-                done[pk] = [slugs + 1, thousands]
-        elif kind == "locks":
-            with transaction.atomic(using=alias):
-                # SQLite has no row locks: there a write comes first.
-                items.filter(pk=pk).update(slug=F("slug"))
-                item = items.select_for_update().filter(pk=pk).first()
-                if item is not None:
-                    item.n += 1000
-                    item.slug = str(slugs + 1)
-                    item.save()
-            if item is not None:
-                done[pk] = [slugs + 1, thousands + 1]
-        elif kind == "two rows":
-            # Against the order of keys, so that it may be in a deadlock with a batch.
-            other = chance.randrange(first, pk + 1)
-            if other == pk:
-                return
-            with transaction.atomic(using=alias):
-                one = items.filter(pk=pk).update(n=F("n") + 1000)
-                time.sleep(0.002)
-                two = items.filter(pk=other).update(n=F("n") + 1000)
-            done[pk][1] += one
-            done.setdefault(other, [0, 0])[1] += two
-        elif kind == "insert":
-            inserted.append(items.create(name="new").pk)
-        elif chance.random() < 0.2:
-            if items.filter(pk=pk).delete()[0]:
-                deleted.append(pk)
-
     while time.monotonic() < until:
         started = time.monotonic()
         try:
-            write(chance.randint(first, last))
+            writer.write(style)
         except Error as error:  # rolled back, so not counted
             name = f"{type(error).__name__}: {str(error)[:60]}"
             trouble[name] = trouble.get(name, 0) + 1
         waits.append(time.monotonic() - started)
         time.sleep(0.003)
     return {
-        "done": {str(pk): counts for pk, counts in done.items()},
-        "deleted": deleted,
-        "inserted": inserted,
+        "done": {str(pk): counts for pk, counts in writer.done.items()},
+        "deleted": writer.deleted,
+        "inserted": writer.inserted,
         "waits": waits,
         "trouble": trouble,
     }

@@ -26,6 +26,7 @@ IN_SETS = "shop:0202_count_in_sets"
 BY_UUID = "shop:0203_count_by_uuid"
 WHOLE_ROWS = "shop:0204_whole_rows"
 ONCE_A_RUN = "shop:0205_once_a_run"
+PACED = "shop:0207_paced"
 SIMPLE = "shop:0206_simple"
 
 MODELS = {BY_UUID: UUIDItem}

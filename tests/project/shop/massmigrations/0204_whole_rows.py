@@ -8,7 +8,7 @@ class Migration(MapperMigration):
     """Writes all columns of a row, as most operations do, some time after it was read."""
 
     max_batch_size = 5
-    pause_between_batches = 0
+    pause_between_batches = 0.01
 
     def get_queryset(self, db_alias):
         return Item.objects.using(db_alias)
