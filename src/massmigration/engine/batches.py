@@ -249,11 +249,13 @@ def _batch_transaction(task: Task) -> Iterator[Shard]:
     database = capabilities.of(task.alias)
     if not connections[task.alias].in_atomic_block:
         database.isolate_batch()
-    reach("before claim")
+    reach("before hold")
     with outermost(task.alias):
-        shard = _hold(task).shard
         if database.row_locks:
+            # Before the shard is locked: a worker that is frozen in between would keep it locked
+            # for ever, and one that waits for a frozen one would wait as long.
             database.limit_batch(hold_seconds(task.migration), LOCK_SECONDS)
+        shard = _hold(task).shard
         reach("after hold")
         yield shard
 
