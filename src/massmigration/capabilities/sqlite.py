@@ -21,6 +21,7 @@ class SQLite(Database):
     """SQLite has one writer: who writes back to back starves all others."""
 
     single_writer = True
+    bulk_update = "executemany"
     batch_seconds = 0.05
     pause_share = 0.2
     clock_sql = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"

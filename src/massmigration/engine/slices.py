@@ -24,6 +24,7 @@ from massmigration.engine.tasks import (
     rest_after,
     sleep,
 )
+from massmigration.engine.writing import Writer, writer_of
 from massmigration.exceptions import LostShard, WrongState
 from massmigration.guards import explain
 from massmigration.recorder import control, events, leases
@@ -91,6 +92,7 @@ class _Slice:
         self.tries = 0
         self.source: Source | None = None
         self.pacer: Pacer | None = None
+        self.writer: Writer | None = None
 
     def run(self) -> SliceResult:
         until = time.monotonic() + self.options.seconds
@@ -151,10 +153,12 @@ class _Slice:
         if self.source is None:
             self.source = source_of(ranged, task.alias)
             self.pacer = pacer_for(ranged, task.alias, task.shard, self.options)
+            self.writer = writer_of(ranged, self.source)
         assert self.pacer is not None
         if ranged.atomic:
-            return batches.run_ranged(task, self.source, self.pacer)
-        return batches.run_bare(task, self.source, self.pacer, self.options.should_stop)
+            return batches.run_ranged(task, self.source, self.pacer, self.writer)
+        should_stop = self.options.should_stop
+        return batches.run_bare(task, self.source, self.pacer, should_stop, self.writer)
 
     def _handle(self, error: Exception) -> None:
         """Sort out what a batch raised: stop, fail, or let it be tried again."""
