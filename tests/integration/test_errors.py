@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from massmigration import api, signals
+from massmigration.exceptions import BrokenMigration
 from massmigration.migrations import MapperMigration
 from massmigration.models import Event, Shard
 from tests.integration.support import (
@@ -187,7 +188,7 @@ def test_migration_that_lacks_a_method_says_so(alias, register, method):
     try:
         api.run(migration, alias)
         said = run_of(alias).error_message
-    except NotImplementedError as error:
+    except BrokenMigration as error:
         said = str(error)
 
     assert f"shop:0900_test has no {method}(" in said
