@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.db.models import BigIntegerField, Value
 from django.db.models.expressions import RawSQL
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.expressions import Combinable
 
@@ -89,6 +92,10 @@ class Database:
     def limit_lock_wait(self, lock_seconds: float) -> None:
         """Inside a transaction: wait for locks no longer than this."""
 
+    def asking_often(self) -> AbstractContextManager[None]:
+        """While this is open, wait for locks so that a short moment is not slept through."""
+        return nullcontext()
+
     def transaction_is_lost(self) -> bool:
         """Tell, without asking the server, whether the open transaction cannot go on."""
         return False
@@ -140,11 +147,11 @@ class Database:
         for each in _chain(error):
             if isinstance(each, InterfaceError):
                 return True
-            if isinstance(each, OperationalError) and self._is_lost(each):
+            if isinstance(each, DatabaseError) and self._is_lost(each):
                 return True
         return False
 
-    def _is_lost(self, error: OperationalError) -> bool:
+    def _is_lost(self, error: DatabaseError) -> bool:
         del error
         return False
 

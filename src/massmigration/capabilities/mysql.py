@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 
 from massmigration.capabilities.base import Database
-
-if TYPE_CHECKING:
-    from django.db import OperationalError
 
 _LOST = {
     2002,
@@ -145,9 +142,11 @@ class MySQL(Database):
             hex=part[24:] + part[20:24] + part[16:20] + part[12:16] + part[:12], version=4
         )
 
-    def _is_lost(self, error: OperationalError) -> bool:
+    def _is_lost(self, error: DatabaseError) -> bool:
         code = self._code(error)
-        return code == "0" or (code.isdecimal() and int(code) in _LOST)
+        return isinstance(error, OperationalError) and (
+            code == "0" or (code.isdecimal() and int(code) in _LOST)
+        )
 
     @staticmethod
     def _code(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -56,6 +57,8 @@ class Outcome:
     rows: int
     hit_rows: bool
     is_last: bool
+    work: float = 0.0
+    """Seconds that grow with the number of rows: without locking, checkpoint and commit."""
 
 
 def run_simple(task: Task) -> Outcome:
@@ -98,6 +101,7 @@ def run_ranged(task: Task, source: Source, pacer: Pacer, writer: Writer | None =
     """
     migration = cast("RangedMigration", task.migration)
     with _batch_transaction(task) as shard, _data_transaction(task, source.alias):
+        started = time.monotonic()
         with guarded(source.alias) as guard:
             if isinstance(migration, BatchMigration):
                 done, last, hit_rows = _operate_on_range(
@@ -114,11 +118,12 @@ def run_ranged(task: Task, source: Source, pacer: Pacer, writer: Writer | None =
                     _set_and_write(mapper, task.alias, batch.rows, writer, guard)
                 done, last, hit_rows = len(batch.rows), batch.last, batch.hit_rows
             reach("after operation")
+        work = time.monotonic() - started
         is_last = last is None
         cursor = shard.end_key if is_last else rowkeys.encode(source.model, last)
         _checkpoint(task, shard, cursor, rows=done, is_open=not is_last, pacer=pacer)
     reach("after commit")
-    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last)
+    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last, work=work)
 
 
 def _operate(mapper: MapperMigration, alias: str, rows: list[Any], guard: Guard) -> None:
@@ -183,6 +188,7 @@ def run_bare(
     with outermost(task.alias):
         shard = _hold(task).shard
     window = _window(task, shard, pacer)
+    started = time.monotonic()
     done, last, stopped = 0, None, False
     failure: RowFailed | None = None
     with Heartbeat(task.alias, shard) as heartbeat:
@@ -209,6 +215,7 @@ def run_bare(
                 done, failure = _write_as_far_as_possible(watch, done, failure)
             if stopped or failure is not None:
                 last = batch.rows[done - 1].pk if done else None
+    work = time.monotonic() - started
     heartbeat.check()
     unfinished = stopped or failure is not None
     is_last = last is None and not unfinished
@@ -220,7 +227,7 @@ def run_bare(
             task.batch_number = shard.batch_number + 1
     if failure is not None:
         raise failure
-    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last)
+    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last, work=work)
 
 
 def _write_as_far_as_possible(
@@ -242,11 +249,13 @@ def _batch_transaction(task: Task) -> Iterator[Shard]:
     database = capabilities.of(task.alias)
     if not connections[task.alias].in_atomic_block:
         database.isolate_batch()
-    reach("before claim")
+    reach("before hold")
     with outermost(task.alias):
-        shard = _hold(task).shard
         if database.row_locks:
+            # Before the shard is locked: a worker that is frozen in between would keep it locked
+            # for ever, and one that waits for a frozen one would wait as long.
             database.limit_batch(hold_seconds(task.migration), LOCK_SECONDS)
+        shard = _hold(task).shard
         reach("after hold")
         yield shard
 

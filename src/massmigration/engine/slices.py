@@ -15,7 +15,15 @@ from massmigration.definitions import SimpleMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import batches, rowkeys
 from massmigration.engine.sources import Source, source_of
-from massmigration.engine.tasks import BatchReport, Options, Task, pacer_for, rest_after, sleep
+from massmigration.engine.tasks import (
+    BatchReport,
+    Options,
+    Task,
+    paced_seconds,
+    pacer_for,
+    rest_after,
+    sleep,
+)
 from massmigration.engine.writing import Writer, writer_of
 from massmigration.exceptions import LostShard, WrongState
 from massmigration.guards import explain
@@ -126,7 +134,8 @@ class _Slice:
         if isinstance(task.migration, SimpleMigration):
             notices.applied(task.alias, task.migration.key, task.run.id)
         if self.pacer is not None:
-            self.pacer.record(seconds, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
+            paced = paced_seconds(seconds, outcome.work, self.pacer.target)
+            self.pacer.record(paced, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
         if self.options.on_batch is not None:
             size = self.pacer.rows if self.pacer else 0
             report = BatchReport(task.alias, task.run, task.shard, outcome.rows, seconds, size)
