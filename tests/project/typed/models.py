@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, IntegerRangeField
 from django.db import models
 
 if TYPE_CHECKING:
@@ -70,21 +69,6 @@ class Typed(models.Model):
 
     def __str__(self) -> str:
         return f"typed {self.pk}"
-
-
-class Arrays(models.Model):
-    """PostgreSQL alone has these; the tests make the table."""
-
-    numbers = ArrayField(models.IntegerField(), null=True)
-    nested = ArrayField(ArrayField(models.CharField(max_length=10)), null=True)
-    numeric_range = IntegerRangeField(null=True)
-    times = DateTimeRangeField(null=True)
-
-    class Meta:
-        managed = False
-
-    def __str__(self) -> str:
-        return f"arrays {self.pk}"
 
 
 class Cased(models.Model):
