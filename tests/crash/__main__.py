@@ -73,7 +73,8 @@ def main() -> None:
     print(f"\n{HEAD}", *lines, sep="\n")
     if options.write:
         PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page(lines, options))
+        before = PAGE.read_text() if PAGE.exists() else ""
+        PAGE.write_text(page(before, lines, options.seed))
     wrong = [text for line in lines for text in line.result.wrong]
     if wrong:
         sys.exit("\n".join(["WRONG:", *wrong]))
@@ -235,29 +236,31 @@ def version(alias: str) -> str:
     return f"{name} {text.split('-')[0].split()[0]}"
 
 
-def page(lines: list[Line], options: argparse.Namespace) -> str:
+def page(before: str, lines: list[Line], seed: int) -> str:
+    """Give the page with these lines; those of databases that were not tried now stay."""
     import django  # noqa: PLC0415
 
-    total = sum(line.result.kills for line in lines if "SIGKILL" in line.what)
-    seconds = sum(line.seconds for line in lines)
-    note = (
-        f"{total:,} SIGKILLs in all, {seconds / 60:.0f} minutes on {os.cpu_count()} cores, seed"
-        f" {options.seed}, {dt.datetime.now(dt.timezone.utc):%Y-%m-%d}, Python"
-        f" {platform.python_version()}, Django {django.__version__}. The operation is"
-        " `n = n + 1`: a row that is lost or done twice shows. Each outcome is read through"
-        " the database's driver. *Records* are right when the record is applied, its run"
-        " succeeded, no shard is open and the checkpoints counted each row once."
-    )
-    return "\n".join(
-        [
-            "<!-- Written by `make crash ARGS=--write`. -->",
-            HEAD,
-            *map(str, lines),
-            "",
-            note,
-            "",
-        ]
-    )
+    tried = sorted({line.database for line in lines})
+    kinds = tuple(f"{name.split()[0]} " for name in tried)
+    old = before.splitlines()
+    table = [row for row in old if row.startswith("| ") and not row.startswith("| What")]
+    table = [row for row in table if "---" not in row and not _about(row).startswith(kinds)]
+    notes = [row for row in old if row.startswith("- ") and not row[2:].startswith(kinds)]
+    for name in tried:
+        own = [line for line in lines if line.database == name]
+        kills = sum(line.result.kills for line in own if "SIGKILL" in line.what)
+        minutes = sum(line.seconds for line in own) / 60
+        notes.append(
+            f"- {name}: {kills:,} SIGKILLs, {minutes:.0f} minutes on {os.cpu_count()} cores, seed"
+            f" {seed}, {dt.datetime.now(dt.timezone.utc):%Y-%m-%d}, Python"
+            f" {platform.python_version()}, Django {django.__version__}"
+        )
+    comment = "<!-- Written by `make crash ARGS=--write`. -->"
+    return "\n".join([comment, "", HEAD, *table, *map(str, lines), "", *notes, ""])
+
+
+def _about(row: str) -> str:
+    return row.split("|")[2].strip()
 
 
 if __name__ == "__main__":
