@@ -140,6 +140,10 @@ class Torture:
             lambda: kill(anywhere, 0.05, workers=2, key=scene.IN_SETS),
         )
         yield line(
+            "SIGKILL, written in bulk, 2 workers",
+            lambda: kill(campaigns.IN_BULK, 0.05, workers=2, key=scene.IN_BULK),
+        )
+        yield line(
             "SIGKILL on other hosts, leases of 0.1 s, 4 workers",
             lambda: kill(anywhere, 0.05, workers=4, hosts=True, settings={"LEASE": 0.1}),
         )

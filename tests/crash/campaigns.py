@@ -77,12 +77,16 @@ def at(point: str) -> Deaths:
 
 def _fault(chance: random.Random, point: str) -> Fault:
     # What is outside of batches is reached seldom: at the first visit or perhaps never.
-    most = {"in operation": 20}.get(point, 5 if point in OF_A_BATCH else 1)
+    most = {"in operation": 20}.get(point, 5 if point in {*OF_A_BATCH, "before writing"} else 1)
     return Fault("kill", point, chance.randint(1, most))
 
 
 ANYWHERE = Deaths(
     "SIGKILL at a named point", lambda chance: _fault(chance, chance.choice(OF_A_SLICE))
+)
+IN_BULK = Deaths(
+    "SIGKILL at a named point",
+    lambda chance: _fault(chance, chance.choice((*OF_A_BATCH, "before writing"))),
 )
 ANY_MOMENT = Deaths("SIGKILL at a random moment")
 
