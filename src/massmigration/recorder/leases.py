@@ -46,8 +46,7 @@ def free_shards(alias: str, run_ids: Iterable[uuid.UUID]) -> list[Shard]:
     return [
         shard
         for shard in shards
-        if shard.lease_until <= shard.now
-        or (shard.owner and identity.is_gone(shard.owner))
+        if shard.lease_until <= shard.now or (shard.owner and identity.is_gone(shard.owner))
     ]
 
 

@@ -1,0 +1,128 @@
+"""What a protected call costs once its migration is applied, beside an empty wrapper.
+
+    python -m benchmarks.enforcement [--repeat 15]
+
+Both wrap the same function, side by side, and the fastest of many rounds counts: what else the
+machine does can only add. Ends with 1 when a protected call costs more than three empty wrappers,
+or asks the database at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from functools import wraps
+from timeit import Timer
+
+CALLS = 100_000
+LIMIT = 3.0
+
+
+def nothing(value):
+    return value
+
+
+async def nothing_async(value):
+    return value
+
+
+def empty(function):
+    @wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def empty_async(function):
+    @wraps(function)
+    async def wrapper(*args, **kwargs):
+        return await function(*args, **kwargs)
+
+    return wrapper
+
+
+def set_up() -> None:
+    folder = tempfile.mkdtemp(prefix="massmigration-bench-")
+    os.environ["MM_TEST_DIR"] = folder
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.project.settings")
+    import django  # noqa: PLC0415
+
+    django.setup()
+    from django.core.management import call_command  # noqa: PLC0415
+
+    call_command("migrate", "massmigration", verbosity=0)
+
+
+def best(function, repeat: int) -> float:
+    """Seconds of one call, in the fastest round."""
+    return min(Timer("call(1)", globals={"call": function}).repeat(repeat, CALLS)) / CALLS
+
+
+def best_awaited(function, repeat: int) -> float:
+    async def loop():
+        for _ in range(CALLS):
+            await function(1)
+
+    return min(Timer(lambda: asyncio.run(loop())).repeat(repeat, 1)) / CALLS
+
+
+def measure(repeat: int) -> list[tuple[str, float, float]]:
+    """Give (name, seconds of the empty wrapper, seconds of ours) for each kind."""
+    from django.db import connection  # noqa: PLC0415
+    from django.test.utils import CaptureQueriesContext, override_settings  # noqa: PLC0415
+
+    from massmigration import api  # noqa: PLC0415
+    from massmigration.enforcement import requires_migration, view_requires_migration  # noqa: PLC0415
+    from massmigration.loading import store  # noqa: PLC0415
+    from massmigration.migrations import SimpleMigration  # noqa: PLC0415
+
+    key = "shop:0900_bench"
+    migration = type("Migration", (SimpleMigration,), {"allowed_db_aliases": ["default"]})
+    store._ensure().by_key[key] = migration("shop", "0900_bench")
+    if not api.migration_is_applied(store.by_key[key], "default"):
+        api.fake(key, "default")
+
+    wrapped, wrapped_async = empty(nothing), empty_async(nothing_async)
+    needs = requires_migration(key, skip_in_tests=False)
+    ours = needs(nothing)
+    view = view_requires_migration(key, skip_in_tests=False)(nothing)
+    coroutine = needs(nothing_async)
+    with override_settings(MASSMIGRATION_RECORD_CACHE_TIMEOUT=3600):
+        ours(1), view(1), asyncio.run(coroutine(1))
+        with CaptureQueriesContext(connection) as queries:
+            found = [
+                ("function", best(wrapped, repeat), best(ours, repeat)),
+                ("view", best(wrapped, repeat), best(view, repeat)),
+                (
+                    "coroutine",
+                    best_awaited(wrapped_async, repeat),
+                    best_awaited(coroutine, repeat),
+                ),
+            ]
+    if len(queries):
+        sys.exit(f"{len(queries)} queries were made, where none should be.")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeat", type=int, default=15, help="rounds, of which the best counts")
+    options = parser.parse_args()
+    set_up()
+    worst = 0.0
+    for name, plain, ours in measure(options.repeat):
+        worst = max(worst, ours / plain)
+        print(
+            f"{name:10} empty wrapper {plain * 1e9:6.0f} ns   protected {ours * 1e9:6.0f} ns"
+            f"   {ours / plain:.2f} times"
+        )
+    if worst > LIMIT:
+        sys.exit(f"A protected call costs {worst:.2f} times an empty wrapper; {LIMIT} is allowed.")
+
+
+if __name__ == "__main__":
+    main()
