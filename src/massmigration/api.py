@@ -141,6 +141,9 @@ class RunRequest:
     limit: int | None = None
     """A trial: pause after so many rows."""
 
+    workers: int = 1
+    """How many workers, this process among them, will begin with it."""
+
     full_speed: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False)
     on_batch: Callable[[BatchReport], None] | None = None
@@ -190,6 +193,7 @@ def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
             by=request.by,
             restart=request.restart,
             limit=request.limit,
+            workers=request.workers,
         )
     if current is None:
         msg = (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -23,6 +25,9 @@ from massmigration.loading import (
     is_valid_migration_name,
     store,
 )
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from django.apps import AppConfig
@@ -105,8 +110,8 @@ def find_template(name_or_path: str) -> Render:
 def write_migration(app_config: AppConfig, name: str, render: Render) -> Path:
     """Write the next migration of an app, with its latest one as the dependency.
 
-    Two processes at once are fine: each looks again after it has written, and gives way to
-    another file of the same number.
+    Two at once are fine: they wait for each other. Where they cannot (Windows, some network
+    drives), each looks again after it has written, and gives way to a file of the same number.
 
     Raises:
         MigrationError: when there is no place to write it, or the template raises.
@@ -114,29 +119,52 @@ def write_migration(app_config: AppConfig, name: str, render: Render) -> Path:
     check_name(name)
     folder = _folder(app_config)
     for _ in range(_TRIES):
-        latest = max((file.key for file in find_files(app_config)), key=_rank, default=None)
-        number = 1 if latest is None else latest.number + 1
-        migration_id = f"{number:04d}_{name}"
-        if not is_valid_migration_id(migration_id):
-            msg = f"{latest} has the highest number that there can be; use a folder of a new app."
-            raise MigrationError(msg)
-        pairs = Dependencies([] if latest is None else [(latest.app_label, latest.name)])
-        text = _rendered(render, pairs)
-        path = folder / f"{migration_id}.py"
-        try:
-            _write_new(path, text)
-            same_number = [f for f in find_files(app_config) if f.key.number == number]
-            if len(same_number) == 1:
-                _write_package_mark(folder)
-                store.reset()
-                return path
-            path.unlink()
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise _cannot_write(folder, error) from error
+        with _locked(folder):
+            path = _try_to_write(app_config, folder, name, render)
+        if path is not None:
+            store.reset()
+            return path
         time.sleep(random.uniform(0, 0.05))  # noqa: S311 - so that two do not stay in step
     raise MigrationError(f"Others keep on writing migrations to {folder}; try again.")
+
+
+def _try_to_write(app_config: AppConfig, folder: Path, name: str, render: Render) -> Path | None:
+    latest = max((file.key for file in find_files(app_config)), key=_rank, default=None)
+    number = 1 if latest is None else latest.number + 1
+    migration_id = f"{number:04d}_{name}"
+    if not is_valid_migration_id(migration_id):
+        msg = f"{latest} has the highest number that there can be; use a folder of a new app."
+        raise MigrationError(msg)
+    pairs = Dependencies([] if latest is None else [(latest.app_label, latest.name)])
+    text = _rendered(render, pairs)
+    path = folder / f"{migration_id}.py"
+    try:
+        _write_new(path, text)
+        same_number = [file for file in find_files(app_config) if file.key.number == number]
+        if len(same_number) > 1:
+            path.unlink()
+            return None
+        _write_package_mark(folder)
+    except FileExistsError:
+        return None
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return path
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's advisory lock, which leaves nothing behind when a process is killed."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _rank(key: MigrationKey) -> tuple[int, str]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from massmigration.models import Run
 
+BUSY_SECONDS = 0.2
+
 logger = logging.getLogger("massmigration")
 
 
@@ -36,6 +38,7 @@ class Worker:
     options: Options = field(default_factory=Options)
     owner: str = field(default_factory=identity.new_owner)
     slices_done: int = 0
+    _others_work: bool = field(default=False, init=False)
 
     def run(self) -> int:
         """Work until told to stop, or, with `once`, until nothing is left to do.
@@ -54,7 +57,9 @@ class Worker:
                 idle_since = idle_since or now
                 if self.once and (self._is_all_done() or now - idle_since > get_settings().LEASE):
                     break
-                sleep(0.2 if self.once else get_settings().POLL_SECONDS, self.options.should_stop)
+                busy = self.once or self._others_work
+                pause = BUSY_SECONDS if busy else get_settings().POLL_SECONDS
+                sleep(min(pause, get_settings().POLL_SECONDS), self.options.should_stop)
         finally:
             self._leave()
         return self.slices_done
@@ -62,6 +67,7 @@ class Worker:
     def _round(self) -> bool:
         """Look once at each database; True if anything was worked on."""
         worked = False
+        self._others_work = False
         for alias in self.aliases:
             try:
                 lookers.seen(alias, self.owner, self.kind)
@@ -79,6 +85,9 @@ class Worker:
         result = driving.work_on(alias, run, self.owner, self.options)
         if result is not None:
             self.slices_done += 1
+        else:
+            # What others have in hand may soon be shared, or be left by them.
+            self._others_work = True
         return result is not None
 
     def _is_all_done(self) -> bool:

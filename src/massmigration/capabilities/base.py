@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from django.db import InterfaceError, OperationalError
@@ -83,6 +84,14 @@ class Database:
         """Name the database session of this connection; "" where there is no such thing."""
         return ""
 
+    def seconds_in_transaction(self, session: str) -> float | None:
+        """Tell for how long a session has had a transaction open; None: it has none.
+
+        None too where that cannot be seen.
+        """
+        del session
+        return None
+
     def end_session_hint(self, session: str) -> str:
         """Give the command that ends a session; "" where there is none."""
         del session
@@ -100,6 +109,14 @@ class Database:
     def advice(self) -> str:
         """Say what an operator should know about this database; "" for nothing."""
         return ""
+
+    def uuid_to_place(self, value: uuid.UUID) -> int:
+        """Give a number that grows as the database orders UUIDs."""
+        return value.int
+
+    def uuid_from_place(self, place: int) -> uuid.UUID:
+        """Give a UUID that is about at this place."""
+        return uuid.UUID(int=min(max(place, 0), 2**128 - 1))
 
     def is_retryable(self, error: BaseException) -> bool:
         """Tell whether the same batch may succeed when it is tried again."""

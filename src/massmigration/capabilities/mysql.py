@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError
 
 from massmigration.capabilities.base import Database
 
@@ -78,6 +81,23 @@ class MySQL(Database):
         connection: Any = self.connection.connection
         return str(connection.thread_id()) if connection is not None else ""
 
+    def seconds_in_transaction(self, session: str) -> float | None:
+        """Ask `information_schema.innodb_trx`, which takes the PROCESS privilege."""
+        if not session.isdecimal():
+            return None
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW())"
+                    " FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = %s"
+                    " AND trx_mysql_thread_id <> CONNECTION_ID()",
+                    [int(session)],
+                )
+                row = cursor.fetchone()
+        except DatabaseError:
+            return None
+        return float(row[0]) if row else None
+
     def end_session_hint(self, session: str) -> str:
         """Give the statement that ends the session."""
         return f"KILL {session};" if session else ""
@@ -98,6 +118,26 @@ class MySQL(Database):
             )
             row = cursor.fetchone()
         return int(row[0]) if row and row[0] is not None else None
+
+    def uuid_to_place(self, value: uuid.UUID) -> int:
+        """MariaDB's own UUID type compares the last part first.
+
+        Source: https://mariadb.com/kb/en/uuid-data-type/ (storage of versions 1 to 5).
+        """
+        if not self.connection.features.has_native_uuid_field:
+            return value.int
+        part = value.hex
+        return int(part[20:] + part[16:20] + part[12:16] + part[8:12] + part[:8], 16)
+
+    def uuid_from_place(self, place: int) -> uuid.UUID:
+        """Turn the parts around again; of a version that MariaDB turns around itself."""
+        place = min(max(place, 0), 2**128 - 1)
+        if not self.connection.features.has_native_uuid_field:
+            return uuid.UUID(int=place)
+        part = f"{place:032x}"
+        return uuid.UUID(
+            hex=part[24:] + part[20:24] + part[16:20] + part[12:16] + part[:12], version=4
+        )
 
     def _is_lost(self, error: OperationalError) -> bool:
         code = self._code(error)

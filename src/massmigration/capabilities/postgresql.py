@@ -9,6 +9,7 @@ from massmigration.capabilities.base import Database
 if TYPE_CHECKING:
     from django.db import OperationalError
 
+CONTROL_IDLE_SECONDS = 60
 _IN_ERROR = 3  # libpq's PQTRANS_INERROR
 
 
@@ -35,8 +36,13 @@ class PostgreSQL(Database):
         self._set_local(limits)
 
     def limit_lock_wait(self, lock_seconds: float) -> None:
-        """Set `lock_timeout` for this transaction alone."""
-        self._set_local({"lock_timeout": f"{int(lock_seconds * 1000)}"})
+        """Set `lock_timeout` for this transaction alone, and end it if its process is frozen."""
+        self._set_local(
+            {
+                "lock_timeout": f"{int(lock_seconds * 1000)}",
+                "idle_in_transaction_session_timeout": f"{CONTROL_IDLE_SECONDS * 1000}",
+            }
+        )
 
     def transaction_is_lost(self) -> bool:
         """Ask the driver, which knows the state from the server's last answer."""
@@ -55,6 +61,20 @@ class PostgreSQL(Database):
         if hasattr(connection, "info"):
             return str(connection.info.backend_pid)
         return str(connection.get_backend_pid())
+
+    def seconds_in_transaction(self, session: str) -> float | None:
+        """Ask `pg_stat_activity`, which shows sessions of the same role."""
+        if not session.isdecimal():
+            return None
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXTRACT(EPOCH FROM clock_timestamp() - xact_start)"
+                " FROM pg_stat_activity WHERE pid = %s AND xact_start IS NOT NULL"
+                " AND pid <> pg_backend_pid()",
+                [int(session)],
+            )
+            row = cursor.fetchone()
+        return float(row[0]) if row else None
 
     def end_session_hint(self, session: str) -> str:
         """Give the statement that ends the session."""

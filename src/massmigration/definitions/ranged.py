@@ -16,6 +16,12 @@ class RangedMigration(BaseMigration):
     atomic = True
     """Whether a batch and its checkpoint are one transaction."""
 
+    parallel = True
+    """Whether several workers may work on it at the same time."""
+
+    shards: int | None = None
+    """At most so many workers at the same time; None: as many as there are."""
+
     batch_seconds: float | None = None
     """How long a batch should take; None: MASSMIGRATION_BATCH_SECONDS, else by database."""
 

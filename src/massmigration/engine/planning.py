@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, cast
 
 from massmigration import aliases, capabilities, notices
 from massmigration.definitions.ranged import RangedMigration
-from massmigration.engine import ranges, rowkeys
+from massmigration.engine import ranges, rowkeys, splitting
 from massmigration.engine.sources import Source, source_of
 from massmigration.exceptions import WrongState
 from massmigration.loading.digest import code_hash
@@ -25,6 +26,7 @@ def start(
     by: str = "",
     restart: bool = False,
     limit: int | None = None,
+    workers: int = 1,
 ) -> Run:
     """Create a run of a simple, mapper or batch migration; nothing is worked on yet.
 
@@ -37,13 +39,14 @@ def start(
         by: who asks for it.
         restart: begin anew where the last run failed or was cancelled.
         limit: a trial: pause after so many rows.
+        workers: how many workers will begin with it at once.
 
     Raises:
         MigrationError: when it may not be started; the subclass and the text say why.
         CannotRunOnDB: when the database is not allowed or takes no writes.
     """
     check(migration, alias)
-    plan = _plan(migration, alias, backend, limit)
+    plan = _plan(migration, alias, backend, limit, workers)
     run = launching.launch(alias, plan, by=by, restart=restart)
     notices.launched(alias, run)
     return run
@@ -89,7 +92,9 @@ def plan_tail(migration: BaseMigration, alias: str, run: Run) -> tuple[str, str]
     return None if last is None else (run.upper_key, rowkeys.encode(source.model, last))
 
 
-def _plan(migration: BaseMigration, alias: str, backend: str, limit: int | None) -> launching.Plan:
+def _plan(
+    migration: BaseMigration, alias: str, backend: str, limit: int | None, workers: int
+) -> launching.Plan:
     values: dict[str, Any] = {
         "key": migration.key,
         "kind": migration.kind,
@@ -110,9 +115,29 @@ def _plan(migration: BaseMigration, alias: str, backend: str, limit: int | None)
         tail_planned=False,
         row_limit=limit,
         rows_expected=capabilities.of(source.alias).estimate_rows(source.model._meta.db_table),
-        # On an empty table there is nothing to bound: the tail takes what comes meanwhile.
-        shards=(("", upper),) if upper else (),
+        shards=_first_shards(migration, alias, source, (lower, upper), limit, workers),
     )
+
+
+def _first_shards(
+    migration: RangedMigration,
+    alias: str,
+    source: Source,
+    ends: tuple[str, str],
+    limit: int | None,
+    workers: int,
+) -> tuple[tuple[str, str], ...]:
+    """Cut the keys into as many parts as workers begin; who is done first splits the others'."""
+    lower, upper = ends
+    if not upper:
+        # On an empty table there is nothing to bound: the tail takes what comes meanwhile.
+        return ()
+    count = migration.shards or workers
+    if count == 1 or splitting.why_not(migration, alias, limit):
+        return (("", upper),)
+    keys = splitting.points(source, rowkeys.decode(lower), rowkeys.decode(upper), count)
+    cuts = ["", *(rowkeys.encode(source.model, key) for key in keys), upper]
+    return tuple(itertools.pairwise(cuts))
 
 
 def _ends(source: Source) -> tuple[str, str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from massmigration import capabilities, identity, status
 from massmigration.engine import rowkeys
 from massmigration.models import Run, Shard
+
+if TYPE_CHECKING:
+    from massmigration.capabilities import Database
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,25 @@ class Progress:
     stalled: str
     """Why nobody works on it although it is to be worked on; "" otherwise."""
 
+    held: str
+    """Who holds a shard without a sign of life, and how to end that; "" otherwise."""
+
+    since_ms: int | None
+    """Last sign of life of anybody, milliseconds since 1970 by the database's clock."""
+
     rows_expected: int | None
     """Rows in all, by the planner's estimate or from the fraction; None where unknown."""
 
 
 def progress_of(alias: str, run: Run) -> Progress:
     """Look at the shards of a run."""
-    clock = capabilities.of(alias).clock()
+    database = capabilities.of(alias)
+    clock = database.clock()
     shards = list(Shard.objects.using(alias).filter(run_id=run.id).annotate(now=clock))
     rows = sum(shard.rows_done for shard in shards)
     is_open = [shard for shard in shards if shard.is_open]
     alive = [shard for shard in is_open if _is_alive(shard)]
+    held = [text for shard in is_open if (text := _who_holds(shard, database))]
     fraction = 1.0 if run.status == status.SUCCEEDED else _fraction(run, shards)
     if fraction is None and run.rows_expected:
         fraction = min(0.99, rows / run.rows_expected)
@@ -47,7 +58,9 @@ def progress_of(alias: str, run: Run) -> Progress:
         fraction=fraction,
         workers=tuple(sorted({identity.describe(shard.owner) for shard in alive})),
         shards_open=len(is_open),
-        stalled=_why_stalled(run, is_open, alive),
+        stalled="" if held else _why_stalled(run, is_open, alive),
+        held="; ".join(held),
+        since_ms=max((shard.beat_at for shard in shards if shard.beat_at), default=None),
         rows_expected=expected,
     )
 
@@ -55,6 +68,22 @@ def progress_of(alias: str, run: Run) -> Progress:
 def _is_alive(shard: Shard) -> bool:
     now: int = shard.now  # type: ignore[attr-defined]
     return bool(shard.owner) and shard.lease_until > now and not identity.is_gone(shard.owner)
+
+
+def _who_holds(shard: Shard, database: Database) -> str:
+    """Name the session that has the shard locked although its lease is over."""
+    now: int = shard.now  # type: ignore[attr-defined]
+    if not shard.owner or shard.lease_until > now or identity.is_gone(shard.owner):
+        return ""
+    seconds = database.seconds_in_transaction(shard.session)
+    if seconds is None:
+        return ""
+    why = "is frozen" if identity.is_frozen(shard.owner) else "is in a long operation, or frozen"
+    end = database.end_session_hint(shard.session)
+    return (
+        f"{identity.describe(shard.owner)} {why}: session {shard.session} has had its transaction"
+        f" open for {seconds:.0f} s. To end it: {end}"
+    )
 
 
 def _why_stalled(run: Run, is_open: list[Shard], alive: list[Shard]) -> str:

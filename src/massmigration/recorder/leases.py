@@ -21,7 +21,10 @@ from massmigration.transactions import outermost
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+
+LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
     died = bool(candidate.owner)
     with outermost(alias):
         if database.row_locks:
+            database.limit_lock_wait(LOCK_SECONDS)
             locked = shards.select_for_update(
                 skip_locked=database.skip_locked, nowait=not database.skip_locked
             )
@@ -97,17 +101,11 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
 
 
 def begin(alias: str, run_id: uuid.UUID) -> bool:
-    """Mark an enqueued run as running; True for the one call that did it."""
-    changed = (
-        Run.objects.using(alias)
-        .filter(id=run_id, status=status.ENQUEUED)
-        .update(status=status.RUNNING)
-    )
-    if changed:
-        Run.objects.using(alias).filter(id=run_id, started_at=None).update(
-            started_at=database_time.now(alias)
-        )
-    return bool(changed)
+    """Mark an enqueued run as running; True for the one call that began it for the first time."""
+    runs = Run.objects.using(alias).filter(id=run_id)
+    if not runs.filter(status=status.ENQUEUED).update(status=status.RUNNING):
+        return False
+    return bool(runs.filter(started_at=None).update(started_at=database_time.now(alias)))
 
 
 def hold(alias: str, shard: Shard, key: str) -> State:
@@ -184,6 +182,49 @@ def checkpoint(
     )
     if changed != 1:
         raise LostShard(f"Shard {shard.number} of run {shard.run_id} on {alias!r} changed hands.")
+
+
+def open_shards(alias: str, run_id: uuid.UUID) -> list[Shard]:
+    """Give the shards of a run that are not done, without locking anything."""
+    shards = Shard.objects.using(alias).filter(run_id=run_id, is_open=True)
+    return list(shards.order_by("number", "id"))
+
+
+def split(alias: str, victim: Shard, point: str, fits: Callable[[Shard], bool]) -> Shard | None:
+    """Let a shard end at `point` and make a new one of the rest.
+
+    Args:
+        alias: the database.
+        victim: the shard as it was seen; another worker may hold it, which this waits for.
+        point: key of the last row that the shard keeps, as text.
+        fits: asks the database whether the point lies between cursor and end; called while
+            the shard is locked, so that neither moves.
+
+    Returns:
+        The new shard, or None when the shard moved on meanwhile.
+    """
+    database = capabilities.of(alias)
+    shards = Shard.objects.using(alias)
+    with outermost(alias):
+        if database.row_locks:
+            database.limit_lock_wait(LOCK_SECONDS)
+        locked = shards.filter(id=victim.id, is_open=True, end_key=victim.end_key)
+        if not locked.update(end_key=victim.end_key):
+            return None
+        fresh = shards.get(id=victim.id)
+        if not fits(fresh):
+            return None
+        shards.filter(id=victim.id).update(end_key=point)
+        numbers = shards.filter(run_id=victim.run_id).order_by("-number")
+        return shards.create(
+            run_id=victim.run_id,
+            number=(numbers.values_list("number", flat=True).first() or 0) + 1,
+            start_key=point,
+            cursor=point,
+            end_key=victim.end_key,
+            batch_size=fresh.batch_size,
+            span=fresh.span,
+        )
 
 
 def look(alias: str, shard_id: uuid.UUID) -> Shard | None:

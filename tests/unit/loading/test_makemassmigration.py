@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
@@ -130,6 +132,31 @@ def test_many_at_once_make_one_chain(attic):
     for before, after in itertools.pairwise(found):
         path = attic / "massmigrations" / after
         assert dependencies_of(path) == [("attic", before.removesuffix(".py"))]
+
+
+def test_one_waits_for_another_that_is_writing(attic):
+    with ThreadPoolExecutor(1) as pool:
+        with authoring._locked(attic / "massmigrations"):
+            waiting = pool.submit(make)
+            with pytest.raises(NotYet):
+                waiting.result(timeout=0.3)
+            (attic / "massmigrations" / "0001_first.py").write_text("# the other's\n")
+        waiting.result(timeout=10)
+    path = attic / "massmigrations" / "0002_new.py"
+    assert dependencies_of(path) == [("attic", "0001_first")]
+
+
+def test_a_rival_with_the_same_number_is_given_way_to(attic):
+    rival = attic / "massmigrations" / "0001_rival.py"
+
+    def render(context):
+        rival.write_text("# written in the meantime\n")
+        return repr(context["dependencies"])
+
+    path = authoring.write_migration(apps.get_app_config("attic"), "new", render)
+    assert files(attic) == ["0001_rival.py", "0002_new.py"]
+    assert path.read_text() == "[('attic', '0001_rival')]"
+    assert rival.read_text() == "# written in the meantime\n"
 
 
 def test_half_a_file_is_not_left_behind(tmp_path):
