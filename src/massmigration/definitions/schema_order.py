@@ -68,9 +68,7 @@ def _parsed(migration: BaseMigration, entry: object) -> tuple[str, str]:
 
 
 def _is_switched_off(app_label: str) -> bool:
-    return (
-        app_label in apps.app_configs and MigrationLoader.migrations_module(app_label)[0] is None
-    )
+    return app_label in apps.app_configs and MigrationLoader.migrations_module(app_label)[0] is None
 
 
 def _exists(pair: tuple[str, str], loader: MigrationLoader) -> bool:
