@@ -5,22 +5,25 @@ The functions without a `by` are those of 0.3.x. `by` is who does it, as text fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db import Error
+from django.db import Error, InterfaceError, OperationalError, ProgrammingError
 
 from massmigration import aliases as database_aliases
 from massmigration import identity, status
 from massmigration.backends import worker as local_worker
+from massmigration.backends.local import LocalBackend
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
 from massmigration.definitions import BaseMigration
 from massmigration.definitions.installed import all_installed, installed
-from massmigration.engine import driving, planning
+from massmigration.engine import driving, planning, slices, splitting
 from massmigration.engine.driving import Driven
 from massmigration.engine.progress import Progress, progress_of
-from massmigration.engine.tasks import BatchReport, Options
+from massmigration.engine.slices import SliceResult
+from massmigration.engine.tasks import BatchReport, ClaimReport, Options
 from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
 from massmigration.keys import MigrationKey
 from massmigration.loading import store
@@ -33,14 +36,31 @@ if TYPE_CHECKING:
 
 FOREGROUND = "foreground"
 
+# What `Driven.state` may be beside the statuses of a run.
+HELD = driving.HELD
+MISSING = driving.MISSING
+STOPPED = slices.STOPPED
+UNREACHABLE = slices.UNREACHABLE
+
 __all__ = [
+    "HELD",
+    "MISSING",
+    "STOPPED",
+    "UNREACHABLE",
     "BatchReport",
+    "ClaimReport",
     "DatabaseStatus",
     "Driven",
     "MigrationStatus",
     "Progress",
+    "RunRequest",
+    "SliceResult",
+    "WorkRequest",
+    "backend_in_force",
     "can_start_migration",
     "cancel",
+    "describe_owner",
+    "describe_trouble",
     "fake",
     "forget",
     "get_all_migrations",
@@ -50,12 +70,19 @@ __all__ = [
     "migration_is_in_progress",
     "migration_was_started",
     "pause",
+    "progress_of",
     "prune",
+    "recorded_keys",
     "recover",
     "resume",
     "retry",
     "run",
+    "seconds_since_looked",
+    "status_of",
     "statuses",
+    "waits_for_worker",
+    "why_one_worker",
+    "work",
 ]
 
 
@@ -146,6 +173,10 @@ class RunRequest:
 
     full_speed: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False)
+    may_split: Callable[[], bool] = field(default=lambda: True)
+    """Asked before a part is taken of what others have in hand."""
+
+    on_claim: Callable[[ClaimReport], None] | None = None
     on_batch: Callable[[BatchReport], None] | None = None
 
 
@@ -175,7 +206,11 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
     options = Options(
         full_speed=request.full_speed,
         should_stop=request.should_stop,
+        may_split=request.may_split,
+        on_claim=request.on_claim,
         on_batch=request.on_batch,
+        # Whoever waits for this run keeps waiting: no turns are taken in the foreground.
+        seconds=math.inf,
     )
     return driving.drive(db_alias, current, identity.new_owner(), options)
 
@@ -183,39 +218,50 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
 def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
     """Start, retry or resume, whichever it needs; give the run."""
     planning.check(migration, alias)
+    if request.restart or migration.get_migration_record(alias) is None:
+        try:
+            return planning.start(
+                migration,
+                alias,
+                backend=FOREGROUND,
+                by=request.by,
+                restart=request.restart,
+                limit=request.limit,
+                workers=request.workers,
+            )
+        except MigrationAlreadyStarted:
+            if request.restart or migration.get_migration_record(alias) is None:
+                raise
+            # Somebody else was faster: go on with what they have started.
     record = migration.get_migration_record(alias)
     current = None if record is None else _run_of(record, alias)
-    if record is None or request.restart:
-        return planning.start(
-            migration,
-            alias,
-            backend=FOREGROUND,
-            by=request.by,
-            restart=request.restart,
-            limit=request.limit,
-            workers=request.workers,
-        )
     if current is None:
-        msg = (
-            f"{migration.key} on {alias!r} is {record.status().lower()} by the record of an older"
-            " version; forget it, then run it again."
+        was = (
+            "gone" if record is None else f"{record.status().lower()} by an older version's record"
         )
+        msg = f"{migration.key} on {alias!r} is {was}; forget it, then run it again."
         raise WrongState(msg)
     if request.limit is not None and current.status != status.ENQUEUED:
         msg = f"{migration.key} on {alias!r} is {current.status}; a trial needs a new run."
         raise WrongState(msg)
+    return _go_on(migration, alias, current, request.by)
+
+
+def _go_on(migration: BaseMigration, alias: str, current: Run, by: str) -> Run:
+    """Retry or resume a run that rests; give it."""
+    key = migration.key
     if current.is_external:
-        msg = f"{migration.key} on {alias!r} is worked on by {current.backend or 'its own code'}."
+        msg = f"{key} on {alias!r} is worked on by {current.backend or 'its own code'}."
         raise WrongState(msg)
     if current.status == status.FAILED:
-        return control.retry(alias, migration.key, by=request.by)
+        return control.retry(alias, key, by=by)
     if current.status == status.PAUSED:
-        return control.resume(alias, migration.key, by=request.by)
+        return control.resume(alias, key, by=by)
     if current.status == status.CANCELLED:
-        msg = f"{migration.key} on {alias!r} was cancelled; restart it from the beginning."
+        msg = f"{key} on {alias!r} was cancelled; restart it from the beginning."
         raise WrongState(msg)
     if current.status == status.SUCCEEDED:
-        raise MigrationAlreadyStarted(f"{migration.key} is already applied on {alias!r}.")
+        raise MigrationAlreadyStarted(f"{key} is already applied on {alias!r}.")
     return current
 
 
@@ -310,6 +356,49 @@ def work_once(aliases: list[str]) -> int:
     return local_worker.once(aliases)
 
 
+@dataclass
+class WorkRequest:
+    """How `work` is to work."""
+
+    once: bool = False
+    """End when nothing is left to do, not only when told to."""
+
+    only: str | None = None
+    """Key of the one migration to work on; None: all."""
+
+    full_speed: bool = False
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+    on_claim: Callable[[ClaimReport], None] | None = None
+    on_slice: Callable[[str, Run, SliceResult], None] | None = None
+    """Called with the database, the run and how the slice ended."""
+
+    on_trouble: Callable[[str, Error], None] | None = None
+    """Called when a database cannot be worked on."""
+
+
+def work(aliases: list[str], request: WorkRequest | None = None) -> int:
+    """Work in this process on all that waits and will wait, until asked to stop.
+
+    Returns:
+        How many slices were worked.
+    """
+    request = request or WorkRequest()
+    options = Options(
+        full_speed=request.full_speed,
+        should_stop=request.should_stop,
+        on_claim=request.on_claim,
+    )
+    worker = local_worker.Worker(
+        aliases,
+        once=request.once,
+        only=request.only,
+        options=options,
+        on_slice=request.on_slice,
+        on_trouble=request.on_trouble,
+    )
+    return worker.run()
+
+
 def _carry_on(alias: str, run: Run) -> None:
     """Tell the run's backend that there is work again."""
     migration = installed(run.migration_key)
@@ -359,6 +448,36 @@ def statuses(aliases: list[str] | None = None) -> list[DatabaseStatus]:
     return [_status_of(alias) for alias in chosen]
 
 
+def status_of(key: str, db_alias: str) -> MigrationStatus:
+    """Say of one migration how it stands on one database.
+
+    Raises:
+        django.db.Error: when the database does not answer.
+    """
+    record = MigrationRecord.objects.using(db_alias).filter(key=key).first()
+    run = None if record is None else _run_of(record, db_alias)
+    return _one(db_alias, key, record, {} if run is None else {run.id: run})
+
+
+def recorded_keys(db_alias: str, app_label: str) -> list[str]:
+    """Give the keys of an app's records on a database, whether or not their code exists.
+
+    Raises:
+        django.db.Error: when the database does not answer.
+    """
+    records = MigrationRecord.objects.using(db_alias).filter(key__startswith=f"{app_label}:")
+    return sorted(records.values_list("key", flat=True))
+
+
+def seconds_since_looked(db_alias: str) -> float | None:
+    """Tell how long ago somebody looked for work; None: not within a week.
+
+    Raises:
+        django.db.Error: when the database does not answer.
+    """
+    return lookers.seconds_since_last(db_alias)
+
+
 def _status_of(alias: str) -> DatabaseStatus:
     try:
         records = {record.key: record for record in MigrationRecord.objects.using(alias).all()}
@@ -367,7 +486,7 @@ def _status_of(alias: str) -> DatabaseStatus:
         looked = lookers.seconds_since_last(alias)
         rows = [_one(alias, key, records.get(key), runs) for key in _all_keys(records)]
     except Error as error:
-        return DatabaseStatus(alias, (), problem=_database_problem(error))
+        return DatabaseStatus(alias, (), problem=describe_trouble(error))
     return DatabaseStatus(alias, tuple(rows), seconds_since_looked=looked)
 
 
@@ -414,11 +533,14 @@ def _all_keys(records: dict[str, MigrationRecord]) -> list[str]:
     return [str(each) if each.name else each.app_label for each in ordered]
 
 
-def _database_problem(error: Error) -> str:
+def describe_trouble(error: Error) -> str:
+    """Say in one sentence what a database answered, or that it did not."""
     text = str(error).strip().partition("\n")[0]
-    if "massmigration_" in text:
-        return f"our tables are missing ({text}); run `manage.py migrate --database …`"
-    return f"the database does not answer: {text}"
+    if "massmigration_" in text and isinstance(error, OperationalError | ProgrammingError):
+        return f"our tables are missing or old ({text}); run `manage.py migrate --database …`"
+    if isinstance(error, OperationalError | InterfaceError):
+        return f"the database does not answer: {text}"
+    return f"the database refused: {text}"
 
 
 def _run_of(record: MigrationRecord, alias: str) -> Run | None:
@@ -430,6 +552,21 @@ def _key(key: str) -> str:
         return str(MigrationKey.parse(key))
     except ValueError as error:
         raise MigrationError(str(error)) from error
+
+
+def waits_for_worker(migration: BaseMigration) -> bool:
+    """Tell whether a launched migration waits for `manage.py massmigration worker`."""
+    return migration.kind != "custom" and isinstance(migration.get_backend(), LocalBackend)
+
+
+def why_one_worker(migration: BaseMigration, db_alias: str) -> str:
+    """Say why more workers would not make it faster; "" where they may."""
+    return splitting.why_not(migration, db_alias)
+
+
+def describe_owner(owner: str) -> str:
+    """Name a worker for people: `process 4711 on web-1`."""
+    return identity.describe(owner)
 
 
 def backend_in_force() -> tuple[str, str]:
