@@ -548,7 +548,7 @@ def describe_trouble(error: Error) -> str:
     """Say in one sentence what a database answered, or that it did not."""
     text = str(error).strip().partition("\n")[0]
     if "massmigration_" in text and isinstance(error, OperationalError | ProgrammingError):
-        return f"our tables are missing or old ({text}); run `manage.py migrate --database …`"
+        return f"our tables are missing or old ({text}); run `manage.py migrate --database ALIAS`"
     if isinstance(error, OperationalError | InterfaceError):
         return f"the database does not answer: {text}"
     return f"the database refused: {text}"

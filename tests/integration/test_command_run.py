@@ -141,6 +141,22 @@ def test_restart_begins_a_cancelled_migration_anew(alias):
     assert sorted(values(alias)) == [1] * 15 + [2] * 5
 
 
+def test_who_loses_the_race_to_start_goes_on_with_what_the_other_has_started(alias, monkeypatch):
+    make_items(alias, 6)
+    start = api.planning.start
+
+    def be_late(*args, **options):
+        start(*args, **{**options, "by": "the other"})
+        return start(*args, **options)
+
+    monkeypatch.setattr(api.planning, "start", be_late)
+
+    assert command("run", "shop", "0004", "--database", alias).code == 0
+
+    assert run_of(alias).requested_by == "the other"
+    assert values(alias) == [1] * 6
+
+
 def test_all_goes_in_the_order_of_dependencies_and_leaves_out_what_is_applied(alias, only):
     only("0001_add_one", "0002_simple", "0003_batch")
     command("fake", "shop", "0001", "--database", alias)

@@ -150,6 +150,7 @@ def test_workers_where_they_are_of_no_use_are_refused_with_the_reason(alias):
     assert values(alias) == [1] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.db("postgresql", "mariadb")
 def test_a_run_waits_longer_than_a_lease_for_those_who_came_to_help(alias):
     make_items(alias, COUNT * 2)

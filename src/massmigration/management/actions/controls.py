@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
+from django.db import Error
 
 from massmigration import api
 from massmigration.aliases import managed_aliases
-from massmigration.exceptions import WrongState
+from massmigration.exceptions import StillWorking, WrongState
 from massmigration.loading import store
 from massmigration.management import exit_codes
 from massmigration.management.actions import detaching, parsing, targets
@@ -47,20 +48,26 @@ class ControlAction:
         among = targets.chosen_databases(options) or managed_aliases()
         key = targets.find_key(app, name, among)
         places = targets.one_or_all(key, options)
-        refusals = []
+        refusals, failures = [], []
         for alias in places:
             try:
                 done = self.act(key, alias, targets.who())
             except WrongState as error:
                 refusals.append(str(error))
                 continue
+            except StillWorking as error:
+                failures.append(str(error))
+                continue
+            except Error as error:
+                failures.append(f"{alias}: {api.describe_trouble(error)}")
+                continue
             text = f"{key} on {alias}: {done}"
             out.event(self.name, text, migration=key, database=alias)
             migration = store.by_key.get(key)
             if self.needs_worker and migration is not None:
                 detaching.warn_without_worker(out, migration, alias)  # type: ignore[arg-type]
-        if len(refusals) == len(places):
-            raise CommandError("\n".join(refusals), returncode=exit_codes.FAILED)
+        if failures or len(refusals) == len(places):
+            raise CommandError("\n".join([*failures, *refusals]), returncode=exit_codes.FAILED)
         for refusal in refusals:
             out.event("not done", refusal, migration=key)
 

@@ -86,7 +86,8 @@ class Supervisor:
                     self._pass_on(signals.number, passed_on)
                 time.sleep(LOOK_SECONDS)
             self.tell("end", "all workers have ended")
-        failed = [child for child in self._children if child.code == exit_codes.FAILED]
+        bad = {exit_codes.FAILED, exit_codes.USAGE}
+        failed = [child for child in self._children if child.code in bad]
         if failed and not signals.is_set():
             msg = "Something failed; see `manage.py massmigration status`."
             raise CommandError(msg, returncode=exit_codes.FAILED)
