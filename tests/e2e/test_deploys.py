@@ -143,9 +143,8 @@ def test_a_field_is_added_filled_required_and_made_not_null(alias, site_on, data
 
     # Deploy two: the column, code that writes it, and a page that needs it everywhere.
     site.deploy("two")
-    refused = site.manage(
-        "massmigration", "run", "store", "0001", "--database", "default", check=False
-    )
+    run = ("massmigration", "run", "store", "0001", "--database")
+    refused = site.manage(*run, "default", check=False)
     assert refused.returncode == 1
     assert "manage.py migrate store 0002_product_slug --database default" in refused.stderr
     site.migrate()
