@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +11,8 @@ from django.db import connections, transaction
 
 from massmigration import capabilities
 from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
-from massmigration.engine import ranges, reading, rowkeys
+from massmigration.engine import ranges, reading, rowkeys, weighing
+from massmigration.engine.failing import RowFailed
 from massmigration.engine.heartbeat import Heartbeat
 from massmigration.engine.points import reach
 from massmigration.engine.tasks import Task, hold_seconds
@@ -28,18 +30,10 @@ if TYPE_CHECKING:
     from massmigration.definitions.ranged import RangedMigration
     from massmigration.engine.pacing import Pacer
     from massmigration.engine.sources import Source
+    from massmigration.engine.writing import Watch, Writer
     from massmigration.models import Shard
 
 LOCK_SECONDS = 3.0
-
-
-class RowFailed(Exception):
-    """An operation raised; the cause is what it raised."""
-
-    def __init__(self, row: str) -> None:
-        """Name the row by its key as text ("" where it was no row's operation)."""
-        super().__init__(row)
-        self.row = row
 
 
 class RunStopped(Exception):
@@ -63,6 +57,8 @@ class Outcome:
     rows: int
     hit_rows: bool
     is_last: bool
+    work: float = 0.0
+    """Seconds that grow with the number of rows: without locking, checkpoint and commit."""
 
 
 def run_simple(task: Task) -> Outcome:
@@ -94,10 +90,18 @@ def _run_simple_bare(task: Task, migration: SimpleMigration) -> Outcome:
     return Outcome(rows=0, hit_rows=False, is_last=True)
 
 
-def run_ranged(task: Task, source: Source, pacer: Pacer) -> Outcome:
-    """Do the next batch of a mapper or batch migration in one transaction."""
+def run_ranged(task: Task, source: Source, pacer: Pacer, writer: Writer | None = None) -> Outcome:
+    """Do the next batch of a mapper or batch migration in one transaction.
+
+    Args:
+        task: the claimed shard.
+        source: the rows.
+        pacer: how many of them.
+        writer: what writes `update_fields`; None where the operation writes.
+    """
     migration = cast("RangedMigration", task.migration)
     with _batch_transaction(task) as shard, _data_transaction(task, source.alias):
+        started = time.monotonic()
         with guarded(source.alias) as guard:
             if isinstance(migration, BatchMigration):
                 done, last, hit_rows = _operate_on_range(
@@ -106,23 +110,75 @@ def run_ranged(task: Task, source: Source, pacer: Pacer) -> Outcome:
             else:
                 mapper = cast("MapperMigration", migration)
                 batch = reading.read(source, _window(task, shard, pacer), lock=mapper.lock_rows)
+                pacer.weigh(weighing.bytes_per_row(batch.rows))
                 reach("after read")
-                for row in batch.rows:
-                    try:
-                        mapper.operation(row, task.alias)
-                        guard.check()
-                    except Exception as error:
-                        raise RowFailed(rowkeys.encode(source.model, row.pk)) from error
+                if writer is None:
+                    _operate(mapper, task.alias, batch.rows, guard)
+                else:
+                    _set_and_write(mapper, task.alias, batch.rows, writer, guard)
                 done, last, hit_rows = len(batch.rows), batch.last, batch.hit_rows
             reach("after operation")
+        work = time.monotonic() - started
         is_last = last is None
         cursor = shard.end_key if is_last else rowkeys.encode(source.model, last)
         _checkpoint(task, shard, cursor, rows=done, is_open=not is_last, pacer=pacer)
     reach("after commit")
-    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last)
+    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last, work=work)
 
 
-def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[], bool]) -> Outcome:
+def _operate(mapper: MapperMigration, alias: str, rows: list[Any], guard: Guard) -> None:
+    for row in rows:
+        try:
+            mapper.operation(row, alias)
+            guard.check()
+        except Exception as error:
+            raise RowFailed(rowkeys.encode(type(row), row.pk)) from error
+
+
+def _set_and_write(
+    mapper: MapperMigration, alias: str, rows: list[Any], writer: Writer, guard: Guard
+) -> None:
+    """Call an operation that only sets attributes, and write them.
+
+    Such an operation has hardly a reason to use the connection, so what it left there is looked
+    at only where it did. Whatever it is, it lasts until the end of the guarded block, where it is
+    seen too; it would then only not be known which row it was.
+    """
+    watch = writer.watch(rows)
+    operation = mapper.operation
+    uses = _Uses()
+    with connections[writer.alias].execute_wrapper(uses):
+        for row in rows:
+            try:
+                operation(row, alias)
+                if uses.any:
+                    uses.any = False
+                    guard.check()
+            except Exception as error:
+                raise RowFailed(rowkeys.encode(type(row), row.pk)) from error
+    reach("before writing")
+    watch.write()
+
+
+class _Uses:
+    """Sees that a connection is used."""
+
+    any = False
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any
+    ) -> Any:
+        self.any = True
+        return execute(sql, params, many, context)
+
+
+def run_bare(
+    task: Task,
+    source: Source,
+    pacer: Pacer,
+    should_stop: Callable[[], bool],
+    writer: Writer | None = None,
+) -> Outcome:
     """Do the next batch without a transaction (`atomic = False`): at least once.
 
     A checkpoint is written when a row fails or somebody asks to stop, so that little is done
@@ -132,6 +188,7 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
     with outermost(task.alias):
         shard = _hold(task).shard
     window = _window(task, shard, pacer)
+    started = time.monotonic()
     done, last, stopped = 0, None, False
     failure: RowFailed | None = None
     with Heartbeat(task.alias, shard) as heartbeat:
@@ -140,7 +197,9 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
         else:
             mapper = cast("MapperMigration", migration)
             batch = reading.read(source, window, lock=False)
+            pacer.weigh(weighing.bytes_per_row(batch.rows))
             hit_rows, last = batch.hit_rows, batch.last
+            watch = writer.watch(batch.rows) if writer is not None else None
             for row in batch.rows:
                 if should_stop() or heartbeat.is_lost:
                     stopped = True
@@ -152,8 +211,11 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
                     failure.__cause__ = error
                     break
                 done += 1
+            if watch is not None and not heartbeat.is_lost:
+                done, failure = _write_as_far_as_possible(watch, done, failure)
             if stopped or failure is not None:
                 last = batch.rows[done - 1].pk if done else None
+    work = time.monotonic() - started
     heartbeat.check()
     unfinished = stopped or failure is not None
     is_last = last is None and not unfinished
@@ -165,7 +227,21 @@ def run_bare(task: Task, source: Source, pacer: Pacer, should_stop: Callable[[],
             task.batch_number = shard.batch_number + 1
     if failure is not None:
         raise failure
-    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last)
+    return Outcome(rows=done, hit_rows=hit_rows, is_last=is_last, work=work)
+
+
+def _write_as_far_as_possible(
+    watch: Watch, done: int, failure: RowFailed | None
+) -> tuple[int, RowFailed | None]:
+    """Write what the first rows' operations set; give how many are done, and what failed first."""
+    while True:
+        try:
+            watch.write(done)
+        except RowFailed as error:
+            done, failure = error.place, error
+            if not error.earlier_written:
+                continue
+        return done, failure
 
 
 @contextmanager
@@ -173,11 +249,13 @@ def _batch_transaction(task: Task) -> Iterator[Shard]:
     database = capabilities.of(task.alias)
     if not connections[task.alias].in_atomic_block:
         database.isolate_batch()
-    reach("before claim")
+    reach("before hold")
     with outermost(task.alias):
-        shard = _hold(task).shard
         if database.row_locks:
+            # Before the shard is locked: a worker that is frozen in between would keep it locked
+            # for ever, and one that waits for a frozen one would wait as long.
             database.limit_batch(hold_seconds(task.migration), LOCK_SECONDS)
+        shard = _hold(task).shard
         reach("after hold")
         yield shard
 

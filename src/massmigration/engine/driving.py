@@ -72,6 +72,7 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
     if leases.begin(alias, run.id):
         notices.started(alias, run)
     for candidate in free:
+        reach("before claim")
         shard = _claim(alias, candidate, owner, run)
         if shard is None:
             continue
@@ -92,6 +93,7 @@ def close(alias: str, run: Run, migration: BaseMigration) -> bool:
     leases.begin(alias, run.id)
 
     def plan_tail(fresh: Run) -> tuple[str, str] | None:
+        reach("in finish")
         if not isinstance(migration, RangedMigration):
             return None
         return planning.plan_tail(migration, alias, fresh)

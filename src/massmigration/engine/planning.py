@@ -9,6 +9,7 @@ from massmigration import aliases, capabilities, notices
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import ranges, rowkeys, splitting
 from massmigration.engine.sources import Source, source_of
+from massmigration.engine.writing import writer_of
 from massmigration.exceptions import WrongState
 from massmigration.loading.digest import code_hash
 from massmigration.recorder import launching
@@ -64,7 +65,7 @@ def check(migration: BaseMigration, alias: str) -> None:
     aliases.refuse_read_only(alias)
     migration.check_dependencies(alias)
     if isinstance(migration, RangedMigration):
-        source_of(migration, alias)
+        writer_of(migration, source_of(migration, alias))
 
 
 def guarantee(migration: BaseMigration, alias: str) -> tuple[bool, str]:

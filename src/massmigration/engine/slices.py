@@ -15,7 +15,16 @@ from massmigration.definitions import SimpleMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import batches, rowkeys
 from massmigration.engine.sources import Source, source_of
-from massmigration.engine.tasks import BatchReport, Options, Task, pacer_for, rest_after, sleep
+from massmigration.engine.tasks import (
+    BatchReport,
+    Options,
+    Task,
+    paced_seconds,
+    pacer_for,
+    rest_after,
+    sleep,
+)
+from massmigration.engine.writing import Writer, writer_of
 from massmigration.exceptions import LostShard, WrongState
 from massmigration.guards import explain
 from massmigration.recorder import control, events, leases
@@ -83,6 +92,7 @@ class _Slice:
         self.tries = 0
         self.source: Source | None = None
         self.pacer: Pacer | None = None
+        self.writer: Writer | None = None
 
     def run(self) -> SliceResult:
         until = time.monotonic() + self.options.seconds
@@ -124,7 +134,8 @@ class _Slice:
         if isinstance(task.migration, SimpleMigration):
             notices.applied(task.alias, task.migration.key, task.run.id)
         if self.pacer is not None:
-            self.pacer.record(seconds, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
+            paced = paced_seconds(seconds, outcome.work, self.pacer.target)
+            self.pacer.record(paced, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
         if self.options.on_batch is not None:
             size = self.pacer.rows if self.pacer else 0
             report = BatchReport(task.alias, task.run, task.shard, outcome.rows, seconds, size)
@@ -142,10 +153,12 @@ class _Slice:
         if self.source is None:
             self.source = source_of(ranged, task.alias)
             self.pacer = pacer_for(ranged, task.alias, task.shard, self.options)
+            self.writer = writer_of(ranged, self.source)
         assert self.pacer is not None
         if ranged.atomic:
-            return batches.run_ranged(task, self.source, self.pacer)
-        return batches.run_bare(task, self.source, self.pacer, self.options.should_stop)
+            return batches.run_ranged(task, self.source, self.pacer, self.writer)
+        should_stop = self.options.should_stop
+        return batches.run_bare(task, self.source, self.pacer, should_stop, self.writer)
 
     def _handle(self, error: Exception) -> None:
         """Sort out what a batch raised: stop, fail, or let it be tried again."""
