@@ -47,10 +47,10 @@ class RequireMassMigration(base.Operation):
         self,
         app_label: str,
         name: str,
-        *,
+        # By name or place: Django before 5 writes no keyword-only arguments into a squashed file.
         model: str | Sequence[str],
         run_inline_below: int = 0,
-        elidable: bool = False,
+        elidable: bool = False,  # noqa: FBT001, FBT002, RUF100 - as said
     ) -> None:
         """Require a mass migration.
 
