@@ -77,11 +77,10 @@ class AppliedCache:
         with self._lock:
             self._holders.add(holder)
 
-    def freshen(self, holder: Holder, key: str, aliases: list[str], generation: int) -> None:
+    def freshen(self, holder: Holder, key: str, aliases: list[str]) -> None:
         """Let it go on without a question for as long as all these databases are believed."""
         with self._lock:
-            if generation == self._generation:
-                holder.fresh_until = min(self._until.get((key, alias), 0.0) for alias in aliases)
+            holder.fresh_until = min(self._until.get((key, alias), 0.0) for alias in aliases)
 
 
 #: The name of 0.3.x, whose users' tests call `clear()`.
@@ -103,7 +102,7 @@ def ask(key: str, alias: str) -> str:
     generation = cache.generation()
     answer = _ask_database(key, alias)
     timeout = get_settings().RECORD_CACHE_TIMEOUT
-    if answer == YES and timeout > 0 and not _is_uncommitted(alias):
+    if answer == YES and not _is_uncommitted(alias):
         cache.remember(key, alias, now + timeout, generation)
     return answer
 

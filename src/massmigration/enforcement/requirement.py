@@ -173,13 +173,12 @@ class Requirement:
         return not enforced
 
     def _ask(self, key: str, waiting: list[str]) -> str:
-        generation = APPLIED_MIGRATIONS_CACHE.generation()
         for alias in waiting:
             reason = ask(key, alias)
             if reason != YES:
                 return reason
         if waiting == self.resolve()[1]:  # else a test has its say in it
-            APPLIED_MIGRATIONS_CACHE.freshen(self, key, waiting, generation)
+            APPLIED_MIGRATIONS_CACHE.freshen(self, key, waiting)
         return ""
 
     def _refusal(self, what: str, key: str, reason: str) -> RequiredMigrationNotApplied | None:
