@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,7 @@ def main(words: list[str]) -> int:
     measured = [each for alias in aliases for each in _measure(alias, options, report.say)]
     tables = [table for table, _ in measured]
     demands = [demand for _, each in measured for demand in each]
+    about["load"].append(round(os.getloadavg()[0], 1))
     print(report.as_text(tables, demands))
     print(f"{time.monotonic() - started:.0f} s; {about}")
     if options.json:

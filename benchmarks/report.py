@@ -26,8 +26,9 @@ TEXT = """\
 
 Written by `make bench`; do not edit. Every number is of one run of it on one machine:
 {cores} cores, {memory_gb} GB of memory, {system}, Python {python}, Django {django},
-django-mass-migration {massmigration} at commit `{commit}`, {names}. Other machines give other
-times; the ratios are what matters.
+django-mass-migration {massmigration} at commit `{commit}`, {names}. The load average was
+{load[0]} before and {load[1]} after; what is measured makes about 1 of its own, and where there was
+much more, others disturbed it. Other machines give other times; the ratios are what matters.
 
 ## What was promised
 
@@ -69,6 +70,7 @@ def environment(databases: list[str]) -> dict[str, Any]:
         "django": django.__version__,
         "massmigration": massmigration.__version__,
         "commit": _commit(),
+        "load": [round(os.getloadavg()[0], 1)],
         "databases": databases,
     }
 

@@ -17,12 +17,10 @@ from django.db import connections
 
 from massmigration.engine import points
 
-OF_A_SLICE = tuple(name for name in points.NAMES if "enqueue" not in name) + ("in operation",)
+OF_A_SLICE = (*tuple(name for name in points.NAMES if "enqueue" not in name), "in operation")
 _FIRST, _LAST = (OF_A_SLICE.index(name) for name in ("before hold", "after commit"))
 OF_A_BATCH = (*OF_A_SLICE[_FIRST : _LAST + 1], "in operation")
-UNDER_THE_LOCK = tuple(
-    name for name in OF_A_BATCH if name not in {"before hold", "after commit"}
-)
+UNDER_THE_LOCK = tuple(name for name in OF_A_BATCH if name not in {"before hold", "after commit"})
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def test_deadlocks_with_the_application_cost_a_try_and_no_row(alias, nursery):
     scene.launch(alias, scene.WHOLE_ROWS, rows=60)
     low, high = scene.ask(alias, "SELECT MIN(id), MAX(id) FROM shop_item")[0]
     stopped = threading.Event()
-    added = {pk: 0 for pk in range(low, high + 1)}
+    added = dict.fromkeys(range(low, high + 1), 0)
 
     def write_backwards() -> None:
         items = Item.objects.using(alias)

@@ -30,22 +30,30 @@ KEY = scene.ONCE_A_RUN
 
 TRIGGERS = {
     "sqlite": [
-        "CREATE TRIGGER crash_watch AFTER UPDATE ON massmigration_run"
-        " WHEN old.status <> new.status BEGIN"
-        " INSERT INTO crash_log VALUES (old.id, old.status, new.status); END"
+        (
+            "CREATE TRIGGER crash_watch AFTER UPDATE ON massmigration_run"
+            " WHEN old.status <> new.status BEGIN"
+            " INSERT INTO crash_log VALUES (old.id, old.status, new.status); END"
+        )
     ],
     "mysql": [
-        "CREATE TRIGGER crash_watch AFTER UPDATE ON massmigration_run FOR EACH ROW BEGIN"
-        " IF old.status <> new.status THEN"
-        " INSERT INTO crash_log VALUES (old.id, old.status, new.status); END IF; END"
+        (
+            "CREATE TRIGGER crash_watch AFTER UPDATE ON massmigration_run FOR EACH ROW BEGIN"
+            " IF old.status <> new.status THEN"
+            " INSERT INTO crash_log VALUES (old.id, old.status, new.status); END IF; END"
+        )
     ],
     "postgresql": [
-        "CREATE OR REPLACE FUNCTION crash_watch() RETURNS trigger AS $$ BEGIN"
-        " IF old.status <> new.status THEN"
-        " INSERT INTO crash_log VALUES (old.id, old.status, new.status); END IF;"
-        " RETURN new; END $$ LANGUAGE plpgsql",
-        "CREATE TRIGGER crash_watch AFTER UPDATE ON massmigration_run"
-        " FOR EACH ROW EXECUTE FUNCTION crash_watch()",
+        (
+            "CREATE OR REPLACE FUNCTION crash_watch() RETURNS trigger AS $$ BEGIN"
+            " IF old.status <> new.status THEN"
+            " INSERT INTO crash_log VALUES (old.id, old.status, new.status); END IF;"
+            " RETURN new; END $$ LANGUAGE plpgsql"
+        ),
+        (
+            "CREATE TRIGGER crash_watch AFTER UPDATE ON massmigration_run"
+            " FOR EACH ROW EXECUTE FUNCTION crash_watch()"
+        ),
     ],
 }
 
@@ -199,9 +207,9 @@ class Operators(RuleBasedStateMachine):
                 api.launch(self.migration, self.alias)
             connections.close_all()
             finish(self.nursery, self.alias, KEY)
-        (run,) = Run.objects.using(self.alias).filter(status="succeeded").order_by("-requested_at")[
-            :1
-        ]
+        (run,) = (
+            Run.objects.using(self.alias).filter(status="succeeded").order_by("-requested_at")[:1]
+        )
         (found,) = scene.ask(
             self.alias, f"SELECT COUNT(*) FROM shop_textitem WHERE code LIKE '{run.id.hex}/%'"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from django.db import IntegrityError
 from django.db.models import F
 
 from massmigration import api
@@ -105,8 +106,6 @@ def test_operation_that_raises_undoes_its_range_and_retry_goes_on(alias, registe
 
 
 def test_swallowed_database_error_fails_the_range(alias, register):
-    from django.db import IntegrityError  # noqa: PLC0415
-
     make_items(alias, 5)
     TextItem.objects.using(alias).create(code="there")
 

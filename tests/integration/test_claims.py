@@ -148,6 +148,22 @@ def test_every_batch_renews_the_lease(alias, register):
     assert driven.state == "succeeded"
 
 
+@override_settings(MASSMIGRATION_LEASE=0.5)
+def test_lease_counts_from_the_end_of_a_batch_however_long_that_took(alias, register):
+    migration = launched(alias, register, 20)
+    found = []
+
+    with (
+        at_point("after operation", lambda: time.sleep(0.7)),
+        at_point(
+            "after commit", lambda: found.append(leases.free_shards(alias, [run_of(alias).id]))
+        ),
+    ):
+        assert api.run(migration, alias).state == "succeeded"
+
+    assert found == [[]]
+
+
 def test_shard_of_a_dead_process_on_this_host_is_taken_at_once(alias, register):
     """Without waiting for its lease, which is 15 seconds here."""
     migration = launched(alias, register)

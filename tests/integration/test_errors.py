@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from massmigration import api, signals
+from massmigration.exceptions import BrokenMigration
+from massmigration.migrations import MapperMigration
 from massmigration.models import Event, Shard
 from tests.integration.support import (
     AddOneInTens,
     at_point,
+    elsewhere,
     make_items,
     record_of,
     run_of,
@@ -138,8 +141,6 @@ def test_without_atomic_a_wish_to_stop_is_heard_between_rows(alias, register):
 
 
 def test_without_atomic_an_operation_may_use_transactions_of_its_own(alias, register):
-    from django.db import transaction  # noqa: PLC0415
-
     make_items(alias, 12)
     TextItem.objects.using(alias).create(code="there")
 
@@ -175,8 +176,6 @@ def test_error_of_the_database_that_is_not_swallowed_fails_its_row(alias, regist
 
 @pytest.mark.parametrize("method", ["get_queryset", "operation"])
 def test_migration_that_lacks_a_method_says_so(alias, register, method):
-    from massmigration.migrations import MapperMigration  # noqa: PLC0415
-
     make_items(alias, 1)
 
     class Lacks(MapperMigration):
@@ -189,7 +188,7 @@ def test_migration_that_lacks_a_method_says_so(alias, register, method):
     try:
         api.run(migration, alias)
         said = run_of(alias).error_message
-    except NotImplementedError as error:
+    except BrokenMigration as error:
         said = str(error)
 
     assert f"shop:0900_test has no {method}(" in said
@@ -235,8 +234,6 @@ def test_batch_that_fails_after_the_pause_makes_the_run_failed(alias, register):
 
 
 def _pause(migration, alias):
-    from tests.integration.support import elsewhere  # noqa: PLC0415
-
     elsewhere(api.pause, migration.key, alias)
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections, transaction
 
 from massmigration import api
 from massmigration.engine import batches, slices
@@ -194,6 +194,24 @@ def test_rows_outside_of_the_batch_are_not_locked(alias, register):
         api.forget(migration.key, alias)
 
 
+def test_rows_far_ahead_are_not_locked_where_few_rows_match(alias, register):
+    """A batch that walks many keys still locks no more of them than it may do."""
+    make_items(alias, 2000)
+    ids = make_rows(alias, Joined, 60)[-60:]
+    ChildItem.objects.using(alias).exclude(item_id__in=ids).delete()
+    asked = []
+
+    class Asks(Joined):
+        def operation(self, obj, db_alias):
+            if not asked:
+                asked.append(obj)
+                elsewhere(update_note, db_alias, ids[55])
+            super().operation(obj, db_alias)
+
+    assert api.run(register(Asks), alias).rows == 60
+    assert asked
+
+
 def test_joined_rows_are_not_locked(alias, register):
     make_rows(alias, Joined)
 
@@ -302,8 +320,6 @@ def test_real_deadlock_with_the_application_is_tried_again(alias, register):
                 ChildItem.objects.using(db_alias).update(n=1)
 
     def other_side():
-        from django.db import transaction  # noqa: PLC0415
-
         with transaction.atomic(using=alias):
             ChildItem.objects.using(alias).update(n=2)
             crossing.wait(20)
@@ -319,8 +335,6 @@ def test_real_deadlock_with_the_application_is_tried_again(alias, register):
 
 
 def _repeated(action):
-    from django.db import OperationalError  # noqa: PLC0415
-
     try:
         action()
     except OperationalError:  # it may be the victim as well

@@ -443,6 +443,27 @@ def test_sparse_filter_takes_few_queries_and_never_reads_the_rest_of_the_table(
         assert "shop_item.id <= " in where or "DESC LIMIT 1" in sql, sql
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda items: items.filter(note="wanted"),
+        lambda items: items.filter(note="wanted", childitem__n=0),
+    ],
+    ids=["one table", "a join"],
+)
+def test_dense_rows_that_follow_sparse_ones_are_all_done(alias, register, make):
+    """Batches walk many keys by then, and each still takes ten rows at most."""
+    make_items(alias, 3000)
+    make_items(alias, 100, note="wanted")
+    wanted = Item.objects.using(alias).filter(note="wanted").values_list("pk", flat=True)
+    ChildItem.objects.using(alias).bulk_create(ChildItem(item_id=each) for each in wanted)
+
+    driven = api.run(register(with_queryset(make)), alias)
+
+    assert (driven.state, driven.rows) == ("succeeded", 100)
+    assert values(alias) == [0] * 3000 + [1] * 100
+
+
 @pytest.mark.db("postgresql", "mariadb")
 def test_read_of_a_batch_uses_the_key_index(alias, register):
     make_sparse(alias, 20_000, 100)

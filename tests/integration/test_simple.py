@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.db import connections
 from django.test import override_settings
 
 from massmigration import api
+from massmigration.exceptions import WrongState
 from massmigration.models import Event, Shard
 from massmigration.recorder import leases
 from tests.integration.support import (
@@ -164,8 +167,6 @@ def test_operation_without_a_transaction_is_in_autocommit(alias, register):
 
 @override_settings(MASSMIGRATION_LEASE=0.3)
 def test_long_operation_without_a_transaction_is_not_taken_by_another(alias, register):
-    import time  # noqa: PLC0415
-
     make_items(alias, 1)
     found = []
 
@@ -192,8 +193,6 @@ def test_statement_that_cannot_run_in_a_transaction_runs_without_atomic(alias, r
 
 
 def test_limit_is_refused_where_there_are_no_rows_to_limit(alias, register):
-    from massmigration.exceptions import WrongState  # noqa: PLC0415
-
     with pytest.raises(WrongState, match="no rows to limit"):
         api.run(register(AddOneToAll), alias, api.RunRequest(limit=1))
 

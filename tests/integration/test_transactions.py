@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 from django.db import IntegrityError, OperationalError, connections, transaction
@@ -380,8 +381,6 @@ def test_deadlock_that_is_raised_is_tried_again(alias, register):
 
 
 def _until(condition, seconds=10.0):
-    import time  # noqa: PLC0415
-
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

@@ -60,6 +60,17 @@ class SQLite(Database):
         connection = self.connection.connection
         return connection is None or not connection.in_transaction
 
+    def estimate_rows(self, table: str) -> int | None:
+        """Read what ANALYZE has counted (`sqlite_stat1`)."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")
+            if cursor.fetchone() is None:
+                return None
+            cursor.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = %s LIMIT 1", [table])
+            row = cursor.fetchone()
+        count = str(row[0]).partition(" ")[0] if row and row[0] else ""
+        return int(count) if count.isdecimal() else None
+
     def advice(self) -> str:
         """Recommend the write-ahead log, with which readers and the writer do not wait."""
         with self.connection.cursor() as cursor:

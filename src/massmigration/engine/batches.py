@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db import connections, transaction
+from django.db import connections
 
 from massmigration import capabilities
 from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
@@ -18,7 +18,7 @@ from massmigration.engine.points import reach
 from massmigration.engine.tasks import Task, hold_seconds
 from massmigration.exceptions import LostShard
 from massmigration.guards import Guard, guarded
-from massmigration.recorder import finishing, leases
+from massmigration.recorder import control, finishing, leases
 from massmigration.status import RUNNING
 from massmigration.transactions import outermost
 
@@ -57,6 +57,9 @@ class Outcome:
     rows: int
     hit_rows: bool
     is_last: bool
+    is_applied: bool = False
+    """The run was closed in the same transaction."""
+
     work: float = 0.0
     """Seconds that grow with the number of rows: without locking, checkpoint and commit."""
 
@@ -73,7 +76,7 @@ def run_simple(task: Task) -> Outcome:
         if not finishing.finish_in_batch(task.alias, task.run):
             raise RunStopped("stopped", record_fits=True)
     reach("after commit")
-    return Outcome(rows=0, hit_rows=False, is_last=True)
+    return Outcome(rows=0, hit_rows=False, is_last=True, is_applied=True)
 
 
 def _run_simple_bare(task: Task, migration: SimpleMigration) -> Outcome:
@@ -83,10 +86,9 @@ def _run_simple_bare(task: Task, migration: SimpleMigration) -> Outcome:
         _call(lambda: migration.operation(task.alias), "", None)
     heartbeat.check()
     with outermost(task.alias):
-        _hold(task)
+        # Paused meanwhile or not: what is done is done, and must not be done again.
+        leases.hold(task.alias, shard, task.run.migration_key)
         _checkpoint(task, shard, shard.cursor, rows=0, is_open=False, pacer=None)
-        if not finishing.finish_in_batch(task.alias, task.run):
-            raise RunStopped("stopped", record_fits=True)
     return Outcome(rows=0, hit_rows=False, is_last=True)
 
 
@@ -128,11 +130,12 @@ def run_ranged(task: Task, source: Source, pacer: Pacer, writer: Writer | None =
 
 def _operate(mapper: MapperMigration, alias: str, rows: list[Any], guard: Guard) -> None:
     for row in rows:
+        key = row.pk  # an operation may make a copy by setting it to None
         try:
             mapper.operation(row, alias)
             guard.check()
         except Exception as error:
-            raise RowFailed(rowkeys.encode(type(row), row.pk)) from error
+            raise RowFailed(rowkeys.encode(type(row), key)) from error
 
 
 def _set_and_write(
@@ -149,13 +152,14 @@ def _set_and_write(
     uses = _Uses()
     with connections[writer.alias].execute_wrapper(uses):
         for row in rows:
+            key = row.pk
             try:
                 operation(row, alias)
                 if uses.any:
                     uses.any = False
                     guard.check()
             except Exception as error:
-                raise RowFailed(rowkeys.encode(type(row), row.pk)) from error
+                raise RowFailed(rowkeys.encode(type(row), key)) from error
     reach("before writing")
     watch.write()
 
@@ -200,21 +204,22 @@ def run_bare(
             pacer.weigh(weighing.bytes_per_row(batch.rows))
             hit_rows, last = batch.hit_rows, batch.last
             watch = writer.watch(batch.rows) if writer is not None else None
-            for row in batch.rows:
+            keys = [row.pk for row in batch.rows]
+            for row, key in zip(batch.rows, keys, strict=True):
                 if should_stop() or heartbeat.is_lost:
                     stopped = True
                     break
                 try:
                     mapper.operation(row, task.alias)
                 except Exception as error:  # noqa: BLE001 - whatever user code raises
-                    failure = RowFailed(rowkeys.encode(source.model, row.pk))
+                    failure = RowFailed(rowkeys.encode(source.model, key))
                     failure.__cause__ = error
                     break
                 done += 1
             if watch is not None and not heartbeat.is_lost:
                 done, failure = _write_as_far_as_possible(watch, done, failure)
             if stopped or failure is not None:
-                last = batch.rows[done - 1].pk if done else None
+                last = keys[done - 1] if done else None
     work = time.monotonic() - started
     heartbeat.check()
     unfinished = stopped or failure is not None
@@ -265,8 +270,10 @@ def _hold(task: Task) -> leases.State:
     task.batch_number = state.shard.batch_number
     if state.run_status != RUNNING or not state.record_fits:
         raise RunStopped(state.run_status, record_fits=state.record_fits)
-    if state.row_limit is not None and state.shard.rows_done >= state.row_limit:
-        raise LimitReached
+    if state.row_limit is not None:
+        task.rows_before = control.rows_done(task.alias, task.run.id)
+        if task.rows_before >= state.row_limit:
+            raise LimitReached
     task.run.row_limit = state.row_limit
     return state
 
@@ -278,8 +285,9 @@ def _data_transaction(task: Task, alias: str) -> Any:
     """
     if alias == task.alias:
         return nullcontext()
-    capabilities.of(alias).isolate_batch()
-    return transaction.atomic(using=alias)
+    if not connections[alias].in_atomic_block:
+        capabilities.of(alias).isolate_batch()
+    return outermost(alias)
 
 
 def _operate_on_range(
@@ -299,11 +307,10 @@ def _operate_on_range(
         reading.lock_range(source, after=after, end=upto)
     reach("after read")
     rows = ranges.within(source.queryset, after=after, end=upto)
-    result = _call(lambda: migration.operation(rows, task.alias), "", guard)
-    done = _count(result)
-    if done is None:
-        done = count if last is not None else _count_few(source, window)
-    return done, last, True
+    # Counted before the operation, which may delete them.
+    walked = count if last is not None else _count_few(source, window)
+    done = _count(_call(lambda: migration.operation(rows, task.alias), "", guard))
+    return walked if done is None else done, last, True
 
 
 def _call(operation: Callable[[], object], row: str, guard: Guard | None) -> object:
@@ -341,7 +348,7 @@ def _left(task: Task, shard: Shard, pacer: Pacer) -> int:
     """Give how many rows the batch may have, given a trial's limit."""
     if task.run.row_limit is None:
         return pacer.rows
-    return max(1, min(pacer.rows, task.run.row_limit - shard.rows_done))
+    return max(1, min(pacer.rows, task.run.row_limit - task.rows_before))
 
 
 def _checkpoint(

@@ -115,9 +115,16 @@ def _plan(
         upper_key=upper,
         tail_planned=False,
         row_limit=limit,
-        rows_expected=capabilities.of(source.alias).estimate_rows(source.model._meta.db_table),
+        rows_expected=_estimate(source),
         shards=_first_shards(migration, alias, source, (lower, upper), limit, workers),
     )
+
+
+def _estimate(source: Source) -> int | None:
+    """Give how many rows there are by the planner; None of those that a filter leaves."""
+    if source.is_filtered:
+        return None
+    return capabilities.of(source.alias).estimate_rows(source.model._meta.db_table)
 
 
 def _first_shards(

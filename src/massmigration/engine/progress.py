@@ -37,7 +37,7 @@ class Progress:
     """Last sign of life of anybody, milliseconds since 1970 by the database's clock."""
 
     rows_expected: int | None
-    """Rows in all, by the planner's estimate or from the fraction; None where unknown."""
+    """Rows in all, by the planner's estimate; None where there is none."""
 
 
 def progress_of(alias: str, run: Run) -> Progress:
@@ -50,9 +50,9 @@ def progress_of(alias: str, run: Run) -> Progress:
     alive = [shard for shard in is_open if _is_alive(shard)]
     held = [text for shard in is_open if (text := _who_holds(shard, database))]
     fraction = 1.0 if run.status == status.SUCCEEDED else _fraction(run, shards)
-    if fraction is None and run.rows_expected:
+    if run.rows_expected and rows <= run.rows_expected and run.status != status.SUCCEEDED:
+        # Better than the share of the keys, which may lie together in one corner.
         fraction = min(0.99, rows / run.rows_expected)
-    expected = round(rows / fraction) if fraction and rows else run.rows_expected
     return Progress(
         rows_done=rows,
         fraction=fraction,
@@ -61,7 +61,7 @@ def progress_of(alias: str, run: Run) -> Progress:
         stalled="" if held else _why_stalled(run, is_open, alive),
         held="; ".join(held),
         since_ms=max((shard.beat_at for shard in shards if shard.beat_at), default=None),
-        rows_expected=expected,
+        rows_expected=run.rows_expected,
     )
 
 

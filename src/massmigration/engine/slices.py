@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from django.db import connections
+from django.db import Error, connections
 
 from massmigration import capabilities, notices, status
 from massmigration.definitions import SimpleMigration
@@ -131,7 +132,7 @@ class _Slice:
         seconds = time.monotonic() - started
         self.tries = 0
         self.rows += outcome.rows
-        if isinstance(task.migration, SimpleMigration):
+        if outcome.is_applied:
             notices.applied(task.alias, task.migration.key, task.run.id)
         if self.pacer is not None:
             paced = paced_seconds(seconds, outcome.work, self.pacer.target)
@@ -172,8 +173,8 @@ class _Slice:
         if isinstance(error, batches.LimitReached):
             self._end_trial()
             raise _Trouble(STOPPED) from error
-        database = capabilities.of(task.alias)
-        lost = database.is_connection_lost(error)
+        databases = [capabilities.of(alias) for alias in self._aliases()]
+        lost = any(database.is_connection_lost(error) for database in databases)
         if self._was_committed():
             if not lost:
                 cause = error.__cause__ or error
@@ -183,19 +184,22 @@ class _Slice:
                 text = f"on_commit: {failure_of(cause)}"
                 events.add(task.alias, task.migration.key, task.run.id, "hook failed", text=text)
             return
-        if lost or database.is_retryable(error):
+        if lost or any(database.is_retryable(error) for database in databases):
             self._try_again(error)
             return
         raise self._failed(self._failure(error), error) from error
+
+    def _aliases(self) -> set[str]:
+        """Give the databases that a batch uses: the record's and the rows'."""
+        return {self.task.alias, self.source.alias if self.source else self.task.alias}
 
     def _was_committed(self) -> bool:
         """Ask a new connection whether the batch that raised was committed after all."""
         task = self.task
         if is_nested(task.alias):
             return False
-        connections[task.alias].close()
-        if self.source is not None and self.source.alias != task.alias:
-            connections[self.source.alias].close()
+        for alias in self._aliases():
+            connections[alias].close()
         before = task.batch_number
         found = self._look()
         if found is None or found.epoch != task.shard.epoch:
@@ -235,6 +239,9 @@ class _Slice:
             text = f"{failure.message} (tried {self.tries} times, at last with one row)"
             failed = Failure(failure.type, text, failure.traceback, failure.row)
             raise self._failed(failed, error) from error
+        if pacer is not None:
+            with contextlib.suppress(Error):
+                leases.note_attempt(task.alias, task.shard, pacer.rows, pacer.span)
         logger.info("%s on %s: batch is tried again: %s", task.migration.key, task.alias, error)
         sleep(random.uniform(0.5, 1) * min(2.0, 0.02 * 2**self.tries), self.options.should_stop)  # noqa: S311
 

@@ -42,6 +42,9 @@ class Task:
     migration: BaseMigration
     owner: str
 
+    rows_before: int = 0
+    """Rows that the whole run had done before this batch; known in trials only."""
+
     batch_number: int | None = None
     """The batch number that was last read under the lock; None before the first time."""
 
