@@ -5,6 +5,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import SeparateDatabaseAndState
 from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
 
@@ -209,6 +210,14 @@ def test_sqlmigrate_does_nothing(alias, register):
     register(AddOne)
     sql = apply(require(run_inline_below=10), alias, collect_sql=True)
     assert any("CANNOT BE WRITTEN AS SQL" in line for line in sql)
+    assert record(alias) is None
+
+
+def test_sqlmigrate_does_nothing_inside_of_another_operation(alias, register):
+    make_items(alias, 3)
+    register(AddOne)
+    inner = SeparateDatabaseAndState(database_operations=[require(run_inline_below=10)])
+    apply(inner, alias, collect_sql=True)
     assert record(alias) is None
 
 
