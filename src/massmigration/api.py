@@ -26,7 +26,7 @@ from massmigration.engine.slices import SliceResult
 from massmigration.engine.tasks import BatchReport, ClaimReport, Options
 from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
 from massmigration.keys import MigrationKey
-from massmigration.loading import store
+from massmigration.loading import code_hash, store
 from massmigration.models import MigrationRecord, Run
 from massmigration.recorder import control, lookers, pruning
 
@@ -504,11 +504,22 @@ def _one(
         note = "its code is gone"
     elif progress is not None and progress.stalled:
         note = progress.stalled
+    if migration is not None and run is not None and _is_code_changed(migration, run):
+        changed = "its code changed since the run started"
+        note = f"{note}; {changed}" if note else changed
     if record is not None and record.has_error:
         note = record.last_error if not note else f"{note}; {record.last_error}"
     allowed = migration is None or alias in migration.get_allowed_db_aliases()
     state = _state(record, run, is_broken=broken is not None)
     return MigrationStatus(key, alias, state, allowed, record, run, progress, note)
+
+
+def _is_code_changed(migration: BaseMigration, run: Run) -> bool:
+    """Tell whether a run that has not succeeded would go on with other code than it began with."""
+    if run.status not in status.LIVE and run.status != status.FAILED:
+        return False
+    now = code_hash(migration)
+    return bool(run.code_hash and now) and run.code_hash != now
 
 
 def _state(record: MigrationRecord | None, run: Run | None, *, is_broken: bool) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core import checks as django_checks
 
+from massmigration import code_checks
 from massmigration.conf import get_settings, known_settings, unknown_settings
 from massmigration.exceptions import SettingsError
 from massmigration.loading import MigrationGraph, store
@@ -56,6 +57,7 @@ def register_all() -> None:
     django_checks.register(check_files, TAG)
     django_checks.register(check_dependencies, TAG)
     django_checks.register(check_settings, TAG)
+    code_checks.register_all(TAG)
 
 
 def check_files(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:

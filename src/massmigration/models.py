@@ -8,7 +8,7 @@ to the letter and gets no new column: 0.3.x processes insert into it during a ro
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.utils import timezone
@@ -16,9 +16,23 @@ from django.utils.translation import gettext_lazy as _
 
 from massmigration.fields import ComputedBooleanField, ComputedCharField, ComputedDateTimeField
 from massmigration.keys import MigrationKey
+from massmigration.signals import records_changed
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+class RecordQuerySet(models.QuerySet["MigrationRecord"]):
+    """Says so when an UPDATE changes what records state, as `save()` and `delete()` do."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update the rows and return how many there were."""
+        changed = super().update(**kwargs)
+        if not {"is_applied", "has_error"}.isdisjoint(kwargs):
+            records_changed.send(MigrationRecord, using=self.db)
+        return changed
+
+    update.alters_data = True  # type: ignore[attr-defined]
 
 
 class MigrationRecord(models.Model):
@@ -49,6 +63,8 @@ class MigrationRecord(models.Model):
     has_error = models.BooleanField(default=False)
     last_error = models.TextField(blank=True)
     was_faked = models.BooleanField(default=False)
+
+    objects = RecordQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("migration record")
