@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Point = tuple[int, int]
-"""Milliseconds since 1970, and the rows that were done by then."""
+Point = tuple[int, int, bool]
+"""As in `massmigration.recorder.traces`: time, rows done, whether there was a rest before it."""
 
 RECENT_MS = 10_000
 GAP = 4
-"""Points further apart than this many intervals have a rest between them: a pause, a stall."""
+"""No row done within so many intervals: nobody worked."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def pace_from(
     """
     known = list(points)
     if started is not None and (not known or started < known[0][0]):
-        known.insert(0, (started, 0))
+        known.insert(0, (started, 0, False))
     if known and (is_moving or rows > known[-1][1]) and now > known[-1][0]:
-        known.append((now, rows))
+        known.append((now, rows, False))
     steps = tuple(_steps(known, interval))
     worked = [step for step in steps if not step.is_rest]
     seconds = sum(step.end - step.start for step in worked) / 1000
@@ -84,17 +84,17 @@ def pace_from(
 
 def _steps(points: list[Point], interval: int) -> list[Step]:
     found = []
-    for (start, before), (end, after) in zip(points, points[1:], strict=False):
+    for (start, before, _), (end, after, rest) in zip(points, points[1:], strict=False):
         if end <= start:
             continue
-        is_rest = after == before and end - start > GAP * max(interval, 1)
+        is_rest = rest or (after == before and end - start > GAP * max(interval, 1))
         found.append(Step(start, end, max(0, after - before), is_rest))
     return found
 
 
 def _current(points: list[Point], now: int) -> float | None:
     """Give the rate since the newest point that is old enough to say something."""
-    for at, rows in reversed(points[:-1]):
-        if now - at >= RECENT_MS or at == points[0][0]:
+    for at, rows, rest in reversed(points[:-1]):
+        if now - at >= RECENT_MS or rest or at == points[0][0]:
             return (points[-1][1] - rows) * 1000 / (now - at) if now > at else None
     return None

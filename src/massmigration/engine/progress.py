@@ -5,11 +5,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from massmigration import capabilities, identity, status
 from massmigration.engine import rowkeys
 from massmigration.models import Run, Shard
+
+NOT_TAKEN_UP: Final = "not-taken-up"
+"""Enqueued, and no worker has come yet."""
+NOT_CLOSED: Final = "not-closed"
+"""All rows are done; the next looker closes it."""
+SILENT: Final = "silent"
+"""Its last worker gives no sign of life."""
+NO_WORKER: Final = "no-worker"
+"""It was given back, and no worker has taken it up again."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,12 @@ class Progress:
     stalled: str
     """Why nobody works on it although it is to be worked on; "" otherwise."""
 
+    stall: str
+    """The same as one of the constants above; "" otherwise."""
+
+    silent: tuple[str, ...]
+    """The workers that give no sign of life, where that is the reason."""
+
     rows_expected: int | None
     """Rows in all, by the planner's estimate or from the fraction; None where unknown."""
 
@@ -42,22 +57,28 @@ def progress_from(run: Run, shards: list[Shard]) -> Progress:
     """Tell the same from shards that were read with the database's time as `now`."""
     rows = sum(shard.rows_done for shard in shards)
     is_open = [shard for shard in shards if shard.is_open]
-    alive = [shard for shard in is_open if _is_alive(shard)]
+    alive = [shard for shard in is_open if is_alive(shard)]
     fraction = 1.0 if run.status == status.SUCCEEDED else _fraction(run, shards)
     if fraction is None and run.rows_expected:
         fraction = min(0.99, rows / run.rows_expected)
     expected = round(rows / fraction) if fraction and rows else run.rows_expected
+    stall = _why_stalled(run, is_open, alive)
+    silent = tuple(sorted({identity.describe(shard.owner) for shard in is_open if shard.owner}))
+    silent = silent if stall == SILENT else ()
     return Progress(
         rows_done=rows,
         fraction=fraction,
         workers=tuple(sorted({identity.describe(shard.owner) for shard in alive})),
         shards_open=len(is_open),
-        stalled=_why_stalled(run, is_open, alive),
+        stalled=_in_words(stall, silent),
+        stall=stall,
+        silent=silent,
         rows_expected=expected,
     )
 
 
-def _is_alive(shard: Shard) -> bool:
+def is_alive(shard: Shard) -> bool:
+    """Tell whether somebody works on a shard that was read with the database's time as `now`."""
     now: int = shard.now  # type: ignore[attr-defined]
     return bool(shard.owner) and shard.lease_until > now and not identity.is_gone(shard.owner)
 
@@ -66,13 +87,21 @@ def _why_stalled(run: Run, is_open: list[Shard], alive: list[Shard]) -> str:
     if run.is_external or alive or run.status not in status.WORKABLE:
         return ""
     if run.status == status.ENQUEUED:
-        return "no worker has taken it up yet"
+        return NOT_TAKEN_UP
     if not is_open:
-        return "all rows are done, but nobody has closed it"
-    owners = sorted({identity.describe(shard.owner) for shard in is_open if shard.owner})
-    if owners:
-        return f"{', '.join(owners)} gives no sign of life; the next worker goes on"
-    return "no worker is at it; the next worker goes on"
+        return NOT_CLOSED
+    return SILENT if any(shard.owner for shard in is_open) else NO_WORKER
+
+
+def _in_words(stall: str, silent: tuple[str, ...]) -> str:
+    """Say it as commands and logs do."""
+    return {
+        "": "",
+        NOT_TAKEN_UP: "no worker has taken it up yet",
+        NOT_CLOSED: "all rows are done, but nobody has closed it",
+        SILENT: f"{', '.join(silent)} gives no sign of life; the next worker goes on",
+        NO_WORKER: "no worker is at it; the next worker goes on",
+    }[stall]
 
 
 def _fraction(run: Run, shards: list[Shard]) -> float | None:

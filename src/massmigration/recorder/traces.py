@@ -30,6 +30,9 @@ REMEMBERED_RUNS = 1_000
 
 logger = logging.getLogger("massmigration")
 
+Point = tuple[int, int, bool]
+"""Milliseconds since 1970; rows done by then; whether nobody was to work since the point before."""
+
 
 class _Due:
     """When this process may ask again, for each run that it works on."""
@@ -66,11 +69,22 @@ def note(alias: str, run_id: uuid.UUID) -> None:
         logger.debug("No point for the chart of run %s", run_id, exc_info=True)
 
 
-def points_of(trace: Trace | None) -> list[tuple[int, int]]:
-    """Give a trace's points: (milliseconds since 1970, rows done by then)."""
+def resumed(alias: str, run_id: uuid.UUID) -> None:
+    """Write down that nobody was to work until now, in the transaction that lets the run go on."""
+    traces = Trace.objects.using(alias).filter(run_id=run_id)
+    trace = traces.first()
+    now = capabilities.of(alias).now_ms()
+    interval = FIRST_INTERVAL if trace is None else trace.interval
+    points, interval = _thinned([*points_of(trace), (now, _rows(alias, run_id), True)], interval)
+    values = {"interval": interval, "last_at": now, "points": json.dumps(points)}
+    Trace.objects.using(alias).update_or_create(run_id=run_id, defaults=values)
+
+
+def points_of(trace: Trace | None) -> list[Point]:
+    """Give a trace's points, oldest first."""
     if trace is None:
         return []
-    return [(int(at), int(rows)) for at, rows in json.loads(trace.points)]
+    return [(int(at), int(rows), bool(rest)) for at, rows, rest in json.loads(trace.points)]
 
 
 def _note(alias: str, run_id: uuid.UUID) -> None:
@@ -81,9 +95,8 @@ def _note(alias: str, run_id: uuid.UUID) -> None:
     if trace is not None and now < trace.last_at + trace.interval:
         _due.wait(alias, run_id, trace.last_at + trace.interval - now)
         return
-    total = Shard.objects.using(alias).filter(run_id=run_id).aggregate(rows=Sum("rows_done"))
     points, interval = _thinned(
-        [*points_of(trace), (now, int(total["rows"] or 0))],
+        [*points_of(trace), (now, _rows(alias, run_id), False)],
         FIRST_INTERVAL if trace is None else trace.interval,
     )
     values = {"interval": interval, "last_at": now, "points": json.dumps(points)}
@@ -97,9 +110,20 @@ def _note(alias: str, run_id: uuid.UUID) -> None:
         logger.debug("Another worker wrote the first point of run %s", run_id)
 
 
-def _thinned(points: list[tuple[int, int]], interval: int) -> tuple[list[tuple[int, int]], int]:
-    """Leave out every other point when there are too many; the first and the last stay."""
+def _rows(alias: str, run_id: uuid.UUID) -> int:
+    total = Shard.objects.using(alias).filter(run_id=run_id).aggregate(rows=Sum("rows_done"))
+    return int(total["rows"] or 0)
+
+
+def _thinned(points: list[Point], interval: int) -> tuple[list[Point], int]:
+    """Leave out every other point when there are too many; the first and the last stay.
+
+    A rest is kept in mind by the point that comes after the one that is left out.
+    """
     if len(points) <= MAX_POINTS:
         return points, interval
-    kept = points[:-1:2]
-    return [*kept, points[-1]], interval * 2
+    kept = [points[0]]
+    for (_, _, was_rest), (at, rows, rest) in zip(points[1:-1:2], points[2:-1:2], strict=False):
+        kept.append((at, rows, rest or was_rest))
+    at, rows, rest = points[-1]
+    return [*kept, (at, rows, rest)], interval * 2
