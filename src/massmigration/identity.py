@@ -36,12 +36,21 @@ def is_gone(owner: str) -> bool:
     False where that cannot be known: then only the end of its lease tells.
     """
     parts = owner.split(_SEPARATOR)
-    if len(parts) != 5 or not parts[2].isdecimal():
+    if len(parts) != 5 or not _is_here(parts):
         return False
-    host, scope, pid, start, _ = parts
-    if (host, scope) != (_host(), _scope()) or not scope:
+    return _start_of(int(parts[2])) != parts[3]
+
+
+def is_frozen(owner: str) -> bool:
+    """Tell whether the worker's process is on this host and was stopped by a signal."""
+    parts = owner.split(_SEPARATOR)
+    if len(parts) != 5 or not _is_here(parts) or _start_of(int(parts[2])) != parts[3]:
         return False
-    return _start_of(int(pid)) != start
+    return _stat_of(int(parts[2]))[:1] in (["T"], ["t"])
+
+
+def _is_here(parts: list[str]) -> bool:
+    return bool(parts[1]) and parts[:2] == [_host(), _scope()] and parts[2].isdecimal()
 
 
 @cache
@@ -65,9 +74,14 @@ def _start_of(pid: int) -> str:
 
     Source: proc(5), /proc/pid/stat, fields 3 (state) and 22 (starttime).
     """
+    stat = _stat_of(pid)
+    return "" if not stat or stat[0] in "ZX" else stat[19]
+
+
+def _stat_of(pid: int) -> list[str]:
+    """Give the fields behind the process's name, the state first; [] when it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return ""
-    after_name = stat.rpartition(")")[2].split()
-    return "" if after_name[0] in "ZX" else after_name[19]
+        return []
+    return stat.rpartition(")")[2].split()

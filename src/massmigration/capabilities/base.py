@@ -84,6 +84,14 @@ class Database:
         """Name the database session of this connection; "" where there is no such thing."""
         return ""
 
+    def seconds_in_transaction(self, session: str) -> float | None:
+        """Tell for how long a session has had a transaction open; None: it has none.
+
+        None too where that cannot be seen.
+        """
+        del session
+        return None
+
     def end_session_hint(self, session: str) -> str:
         """Give the command that ends a session; "" where there is none."""
         del session

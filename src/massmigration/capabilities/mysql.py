@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from django.db import DatabaseError
+
 from massmigration.capabilities.base import Database
 
 if TYPE_CHECKING:
@@ -78,6 +80,23 @@ class MySQL(Database):
         """Give the connection's id, which the driver knows."""
         connection: Any = self.connection.connection
         return str(connection.thread_id()) if connection is not None else ""
+
+    def seconds_in_transaction(self, session: str) -> float | None:
+        """Ask `information_schema.innodb_trx`, which takes the PROCESS privilege."""
+        if not session.isdecimal():
+            return None
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT TIMESTAMPDIFF(SECOND, trx_started, NOW())"
+                    " FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = %s"
+                    " AND trx_mysql_thread_id <> CONNECTION_ID()",
+                    [int(session)],
+                )
+                row = cursor.fetchone()
+        except DatabaseError:
+            return None
+        return float(row[0]) if row else None
 
     def end_session_hint(self, session: str) -> str:
         """Give the statement that ends the session."""

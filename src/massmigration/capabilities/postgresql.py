@@ -56,6 +56,20 @@ class PostgreSQL(Database):
             return str(connection.info.backend_pid)
         return str(connection.get_backend_pid())
 
+    def seconds_in_transaction(self, session: str) -> float | None:
+        """Ask `pg_stat_activity`, which shows sessions of the same role."""
+        if not session.isdecimal():
+            return None
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXTRACT(EPOCH FROM clock_timestamp() - xact_start)"
+                " FROM pg_stat_activity WHERE pid = %s AND xact_start IS NOT NULL"
+                " AND pid <> pg_backend_pid()",
+                [int(session)],
+            )
+            row = cursor.fetchone()
+        return float(row[0]) if row else None
+
     def end_session_hint(self, session: str) -> str:
         """Give the statement that ends the session."""
         return f"SELECT pg_terminate_backend({session});" if session else ""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from massmigration import capabilities, identity, status
 from massmigration.engine import rowkeys
 from massmigration.models import Run, Shard
+
+if TYPE_CHECKING:
+    from massmigration.capabilities import Database
+
 
 NOT_TAKEN_UP: Final = "not-taken-up"
 """Enqueued, and no worker has come yet."""
@@ -19,6 +23,29 @@ SILENT: Final = "silent"
 """Its last worker gives no sign of life."""
 NO_WORKER: Final = "no-worker"
 """It was given back, and no worker has taken it up again."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A worker that has a shard locked although its lease is over."""
+
+    worker: str
+    session: str
+    seconds: float
+    """For how long its transaction has been open."""
+
+    is_frozen: bool
+    """It was stopped by a signal; else that cannot be known."""
+
+    command: str
+    """What ends the session; "" where nothing is known."""
+
+    def __str__(self) -> str:
+        why = "is frozen" if self.is_frozen else "is in a long operation, or frozen"
+        return (
+            f"{self.worker} {why}: session {self.session} has had its transaction"
+            f" open for {self.seconds:.0f} s. To end it: {self.command}"
+        )
 
 
 @dataclass(frozen=True)
@@ -42,29 +69,42 @@ class Progress:
     silent: tuple[str, ...]
     """The workers that give no sign of life, where that is the reason."""
 
+    held: str
+    """Who holds a shard without a sign of life, and how to end that; "" otherwise."""
+
+    holders: tuple[Holder, ...]
+    """The same, one by one."""
+
+    since_ms: int | None
+    """Last sign of life of anybody, milliseconds since 1970 by the database's clock."""
+
     rows_expected: int | None
     """Rows in all, by the planner's estimate or from the fraction; None where unknown."""
 
 
 def progress_of(alias: str, run: Run) -> Progress:
     """Look at the shards of a run."""
-    clock = capabilities.of(alias).clock()
-    shards = list(Shard.objects.using(alias).filter(run_id=run.id).annotate(now=clock))
-    return progress_from(run, shards)
+    database = capabilities.of(alias)
+    shards = Shard.objects.using(alias).filter(run_id=run.id).annotate(now=database.clock())
+    return progress_from(run, list(shards), database)
 
 
-def progress_from(run: Run, shards: list[Shard]) -> Progress:
-    """Tell the same from shards that were read with the database's time as `now`."""
+def progress_from(run: Run, shards: list[Shard], database: Database) -> Progress:
+    """Tell the same from shards that were read with the database's time as `now`.
+
+    Costs a query only for a shard whose worker gives no sign of life and is not known to be gone.
+    """
     rows = sum(shard.rows_done for shard in shards)
     is_open = [shard for shard in shards if shard.is_open]
     alive = [shard for shard in is_open if is_alive(shard)]
+    holders = tuple(found for shard in is_open if (found := _holder(shard, database)))
     fraction = 1.0 if run.status == status.SUCCEEDED else _fraction(run, shards)
     if fraction is None and run.rows_expected:
         fraction = min(0.99, rows / run.rows_expected)
     expected = round(rows / fraction) if fraction and rows else run.rows_expected
-    stall = _why_stalled(run, is_open, alive)
-    silent = tuple(sorted({identity.describe(shard.owner) for shard in is_open if shard.owner}))
-    silent = silent if stall == SILENT else ()
+    stall = "" if holders else _why_stalled(run, is_open, alive)
+    owners = sorted({identity.describe(shard.owner) for shard in is_open if shard.owner})
+    silent = tuple(owners) if stall == SILENT else ()
     return Progress(
         rows_done=rows,
         fraction=fraction,
@@ -73,6 +113,9 @@ def progress_from(run: Run, shards: list[Shard]) -> Progress:
         stalled=_in_words(stall, silent),
         stall=stall,
         silent=silent,
+        held="; ".join(map(str, holders)),
+        holders=holders,
+        since_ms=max((shard.beat_at for shard in shards if shard.beat_at), default=None),
         rows_expected=expected,
     )
 
@@ -81,6 +124,23 @@ def is_alive(shard: Shard) -> bool:
     """Tell whether somebody works on a shard that was read with the database's time as `now`."""
     now: int = shard.now  # type: ignore[attr-defined]
     return bool(shard.owner) and shard.lease_until > now and not identity.is_gone(shard.owner)
+
+
+def _holder(shard: Shard, database: Database) -> Holder | None:
+    """Name the session that has the shard locked although its lease is over."""
+    now: int = shard.now  # type: ignore[attr-defined]
+    if not shard.owner or shard.lease_until > now or identity.is_gone(shard.owner):
+        return None
+    seconds = database.seconds_in_transaction(shard.session)
+    if seconds is None:
+        return None
+    return Holder(
+        worker=identity.describe(shard.owner),
+        session=shard.session,
+        seconds=seconds,
+        is_frozen=identity.is_frozen(shard.owner),
+        command=database.end_session_hint(shard.session),
+    )
 
 
 def _why_stalled(run: Run, is_open: list[Shard], alive: list[Shard]) -> str:
