@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def pace_from(
 
 def _steps(points: list[Point], interval: int) -> list[Step]:
     found = []
-    for (start, before, _), (end, after, rest) in zip(points, points[1:], strict=False):
+    for (start, before, _), (end, after, rest) in pairwise(points):
         if end <= start:
             continue
         is_rest = rest or (after == before and end - start > GAP * max(interval, 1))

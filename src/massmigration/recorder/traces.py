@@ -91,7 +91,7 @@ def _note(alias: str, run_id: uuid.UUID) -> None:
     database = capabilities.of(alias)
     traces = Trace.objects.using(alias).filter(run_id=run_id)
     trace = traces.annotate(now=database.clock()).first()
-    now: int = database.now_ms() if trace is None else trace.now  # type: ignore[attr-defined]
+    now: int = database.now_ms() if trace is None else trace.now
     if trace is not None and now < trace.last_at + trace.interval:
         _due.wait(alias, run_id, trace.last_at + trace.interval - now)
         return
