@@ -9,6 +9,7 @@ from massmigration.capabilities.base import Database
 if TYPE_CHECKING:
     from django.db import OperationalError
 
+CONTROL_IDLE_SECONDS = 60
 _IN_ERROR = 3  # libpq's PQTRANS_INERROR
 
 
@@ -35,8 +36,13 @@ class PostgreSQL(Database):
         self._set_local(limits)
 
     def limit_lock_wait(self, lock_seconds: float) -> None:
-        """Set `lock_timeout` for this transaction alone."""
-        self._set_local({"lock_timeout": f"{int(lock_seconds * 1000)}"})
+        """Set `lock_timeout` for this transaction alone, and end it if its process is frozen."""
+        self._set_local(
+            {
+                "lock_timeout": f"{int(lock_seconds * 1000)}",
+                "idle_in_transaction_session_timeout": f"{CONTROL_IDLE_SECONDS * 1000}",
+            }
+        )
 
     def transaction_is_lost(self) -> bool:
         """Ask the driver, which knows the state from the server's last answer."""

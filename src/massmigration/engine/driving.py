@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from django.db import Error
+from django.db import Error, connections
 
 from massmigration import capabilities, identity, notices, status
 from massmigration.definitions.installed import installed
@@ -15,8 +15,7 @@ from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, slices, splitting
 from massmigration.engine.points import reach
 from massmigration.engine.tasks import Options, Task, sleep
-from massmigration.exceptions import MassMigrationError
-from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.models import Run, Shard
 from massmigration.recorder import control, finishing, leases
 from massmigration.recorder.control import failure_of
 
@@ -97,7 +96,10 @@ def close(alias: str, run: Run, migration: BaseMigration) -> bool:
     reach("before finish")
     try:
         result = finishing.finish(alias, run, plan_tail)
-    except MassMigrationError as error:
+    except Exception as error:
+        database = capabilities.of(alias)
+        if database.is_retryable(error) or database.is_connection_lost(error):
+            raise
         failure = failure_of(error)
         if control.fail(alias, run, failure):
             notices.failed(alias, run.migration_key, run.id, failure, error)
@@ -119,7 +121,13 @@ def drive(alias: str, run: Run, owner: str, options: Options) -> Driven:
     while True:
         if options.should_stop():
             return Driven(slices.STOPPED, _again(alias, run), rows, time.monotonic() - started)
-        result = work_on(alias, run, owner, options)
+        try:
+            result = work_on(alias, run, owner, options)
+        except Error as error:
+            if not capabilities.of(alias).is_connection_lost(error):
+                raise
+            connections[alias].close()
+            result = slices.SliceResult(slices.UNREACHABLE, failure=failure_of(error))
         rows += result.rows if result is not None else 0
         if result is not None and result.state == slices.UNREACHABLE:
             return Driven(result.state, run, rows, time.monotonic() - started)
@@ -166,17 +174,17 @@ def _claim(alias: str, candidate: Shard, owner: str, run: Run) -> Shard | None:
 def _split(alias: str, run: Run, migration: BaseMigration) -> Shard | None:
     try:
         return splitting.split(migration, alias, run)
-    except Error as error:
-        if not capabilities.of(alias).is_retryable(error):
+    except Exception as error:
+        if capabilities.of(alias).is_connection_lost(error):
             raise
+        # Sharing is a favour: whatever is wrong shows where the rows are worked on.
+        logger.debug("%s cannot be shared now", run.migration_key, exc_info=True)
         return None
 
 
 def _end_stale(alias: str, run: Run) -> None:
     """End a run that lost its record, so that nobody looks at it again."""
-    current = MigrationRecord.objects.using(alias).filter(attempt_uuid=run.id)
-    if not current.exists():
-        control.abandon(alias, run)
+    control.settle(alias, run)
 
 
 def _again(alias: str, run: Run) -> Run:

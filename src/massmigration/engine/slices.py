@@ -41,7 +41,7 @@ FAILED: Final = "failed"
 UNREACHABLE: Final = "unreachable"
 """The database did not answer for some time."""
 
-TRIES_AT_ONE_ROW = 5
+TRIES_AT_ONE_ROW = 10
 DEATHS_AT_ONE_BATCH = 20
 RECONNECT_SECONDS = 20.0
 
@@ -121,6 +121,8 @@ class _Slice:
         seconds = time.monotonic() - started
         self.tries = 0
         self.rows += outcome.rows
+        if isinstance(task.migration, SimpleMigration):
+            notices.applied(task.alias, task.migration.key, task.run.id)
         if self.pacer is not None:
             self.pacer.record(seconds, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
         if self.options.on_batch is not None:
@@ -154,7 +156,7 @@ class _Slice:
             raise _Trouble(LOST) from error
         if isinstance(error, batches.RunStopped):
             if not error.record_fits and error.status in status.LIVE:
-                control.abandon(task.alias, task.run)
+                control.settle(task.alias, task.run)
             raise _Trouble(STOPPED) from error
         if isinstance(error, batches.LimitReached):
             self._end_trial()

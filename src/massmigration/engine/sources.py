@@ -9,7 +9,7 @@ from django.db import router
 from django.db.models import Manager, Model, QuerySet
 from django.db.models.query import ModelIterable, RawQuerySet
 
-from massmigration.exceptions import RefusedQueryset
+from massmigration.exceptions import BrokenMigration, MassMigrationError, RefusedQueryset
 
 if TYPE_CHECKING:
     from massmigration.definitions.ranged import RangedMigration
@@ -44,8 +44,15 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
 
     Raises:
         RefusedQueryset: when it cannot be walked by key without changing its meaning.
+        BrokenMigration: when get_queryset() raises.
     """
-    queryset = migration.get_queryset(db_alias)
+    try:
+        queryset = migration.get_queryset(db_alias)
+    except MassMigrationError:
+        raise
+    except Exception as error:
+        msg = f"get_queryset() of {migration.key} raised {type(error).__name__}: {error}"
+        raise BrokenMigration(msg) from error
     if isinstance(queryset, Manager):
         queryset = queryset.all()
     reason = _why_refused(queryset)

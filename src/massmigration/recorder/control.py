@@ -261,22 +261,34 @@ def fail(
     return repeat_when_busy(alias, action)
 
 
-def abandon(alias: str, run: Run) -> bool:
-    """End a run whose record was deleted or belongs to another attempt."""
+def settle(alias: str, run: Run) -> bool:
+    """End a run whose record says something else: deleted, replaced, errored or applied.
+
+    Somebody went past us to the record: code of 0.3.x, or a delete in a shell.
+
+    Returns:
+        Whether the run was ended.
+    """
 
     def action() -> bool:
         with locked(alias, run.migration_key) as found:
-            if found.run is not None and found.run.id == run.id:
+            record = found.record
+            fresh = Run.objects.using(alias).filter(id=run.id).first()
+            if fresh is None or fresh.status not in status.LIVE:
                 return False
-            changed = (
-                Run.objects.using(alias)
-                .filter(id=run.id, status__in=status.sources_of(status.CANCELLED))
-                .update(status=status.CANCELLED, ended_at=found.now)
-            )
-            if changed:
-                text = "The record was deleted."
-                events.add(alias, run.migration_key, run.id, "cancelled", text=text)
-            return bool(changed)
+            target, text = status.CANCELLED, "The record was deleted."
+            if record is not None and record.attempt_uuid != run.id:
+                text = "The record belongs to another attempt."
+            elif record is not None and record.has_error:
+                target, text = status.FAILED, record.last_error or "The record was marked so."
+            elif record is not None and record.is_applied:
+                text = "The record was marked as applied."
+            elif record is not None:
+                return False
+            values = {"error_message": text} if target == status.FAILED else {}
+            transition(alias, fresh, target, ended_at=found.now, **values)
+            events.add(alias, run.migration_key, run.id, target, text=text)
+            return True
 
     return repeat_when_busy(alias, action)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-SPLIT_LOCK_SECONDS = 2.0
+LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
     died = bool(candidate.owner)
     with outermost(alias):
         if database.row_locks:
+            database.limit_lock_wait(LOCK_SECONDS)
             locked = shards.select_for_update(
                 skip_locked=database.skip_locked, nowait=not database.skip_locked
             )
@@ -100,17 +101,11 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
 
 
 def begin(alias: str, run_id: uuid.UUID) -> bool:
-    """Mark an enqueued run as running; True for the one call that did it."""
-    changed = (
-        Run.objects.using(alias)
-        .filter(id=run_id, status=status.ENQUEUED)
-        .update(status=status.RUNNING)
-    )
-    if changed:
-        Run.objects.using(alias).filter(id=run_id, started_at=None).update(
-            started_at=database_time.now(alias)
-        )
-    return bool(changed)
+    """Mark an enqueued run as running; True for the one call that began it for the first time."""
+    runs = Run.objects.using(alias).filter(id=run_id)
+    if not runs.filter(status=status.ENQUEUED).update(status=status.RUNNING):
+        return False
+    return bool(runs.filter(started_at=None).update(started_at=database_time.now(alias)))
 
 
 def hold(alias: str, shard: Shard, key: str) -> State:
@@ -212,7 +207,7 @@ def split(alias: str, victim: Shard, point: str, fits: Callable[[Shard], bool]) 
     shards = Shard.objects.using(alias)
     with outermost(alias):
         if database.row_locks:
-            database.limit_lock_wait(SPLIT_LOCK_SECONDS)
+            database.limit_lock_wait(LOCK_SECONDS)
         locked = shards.filter(id=victim.id, is_open=True, end_key=victim.end_key)
         if not locked.update(end_key=victim.end_key):
             return None
