@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from massmigration import identity, status
+from massmigration.asking import Answer
 from massmigration.backends import worker as local_worker
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
@@ -31,7 +32,7 @@ from massmigration.overview import (
     look_at_record,
     look_at_run,
 )
-from massmigration.preflight import Preflight, preflight
+from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
 from massmigration.recorder import control, events, lookers, pruning
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ if TYPE_CHECKING:
 FOREGROUND = "foreground"
 
 __all__ = [
+    "Answer",
     "BatchReport",
     "DatabaseStatus",
     "Detail",
     "Driven",
+    "InForce",
     "MigrationStatus",
     "Preflight",
     "Progress",
@@ -70,6 +73,7 @@ __all__ = [
     "resume",
     "retry",
     "run",
+    "settings_in_force",
     "statuses",
 ]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.conf import settings as django_settings
+
 from massmigration import aliases, capabilities
 from massmigration.backends.queue import QueueBackend
-from massmigration.conf import get_settings
+from massmigration.conf import PREFIX, get_settings
 from massmigration.definitions import BaseMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, ranges
@@ -122,3 +124,63 @@ def _rows(migration: BaseMigration, alias: str) -> tuple[int | None, bool]:
         return (last - first + 1, True) if is_number else (None, False)
     except Exception:  # noqa: BLE001 - as above
         return None, False
+
+
+# Settings ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A setting of one migration on one database, and where its value comes from."""
+
+    name: str
+    value: object
+    source: str
+    """`migration`, `setting`, `database` or `default`."""
+
+    setting: str = ""
+    """The project's setting that may set it; "" where there is none."""
+
+
+def settings_in_force(migration: BaseMigration, alias: str) -> list[InForce]:
+    """Give the settings that the work follows, the migration's own first."""
+    conf, database = get_settings(), capabilities.of(alias)
+    found = []
+    if isinstance(migration, RangedMigration):
+        found = [
+            _in_force(migration, "batch_seconds", conf.BATCH_SECONDS, database.batch_seconds),
+            _in_force(migration, "max_batch_size", None, conf.MAX_BATCH_SIZE),
+            _in_force(
+                migration,
+                "pause_between_batches",
+                conf.PAUSE_BETWEEN_BATCHES,
+                0.0 if not database.pause_share else f"{database.pause_share:.0%} of each batch",
+            ),
+        ]
+    for name, default in (("atomic", True), ("lock_rows", True), ("update_fields", None)):
+        value = getattr(migration, name, None)
+        if value is not None:
+            found.append(InForce(name, value, "default" if value == default else "migration"))
+    if migration.kind != "custom":
+        found.append(_in_force(migration, "max_batch_hold", None, float(conf.MAX_BATCH_HOLD)))
+        found.append(InForce("lease", float(conf.LEASE), *_of_project("LEASE", "default")))
+    return found
+
+
+def _in_force(
+    migration: BaseMigration, name: str, from_settings: object, otherwise: object
+) -> InForce:
+    own = getattr(migration, name, None)
+    if own is not None:
+        return InForce(name, own, "migration")
+    if from_settings is not None:
+        return InForce(name, from_settings, "setting", PREFIX + name.upper())
+    is_of_database = name in {"batch_seconds", "pause_between_batches"}
+    return InForce(
+        name, otherwise, *_of_project(name.upper(), "database" if is_of_database else "default")
+    )
+
+
+def _of_project(name: str, otherwise: str) -> tuple[str, str]:
+    setting = PREFIX + name
+    return ("setting", setting) if hasattr(django_settings, setting) else (otherwise, setting)
