@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import django
 from django.apps import apps
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
@@ -38,4 +39,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return common
     from django.contrib import admin  # noqa: PLC0415 - it needs the app
 
-    return {**admin.site.each_context(request), **common, "mm_frame": IN_ADMIN}
+    return {
+        **admin.site.each_context(request),
+        **common,
+        "mm_frame": IN_ADMIN,
+        # The admin's markup for them, which its own style sheet expects.
+        "mm_crumbs_are_a_list": django.VERSION >= (6, 1),
+    }

@@ -50,6 +50,11 @@ class Confirm:
     backend: str = ""
     backend_reason: str = ""
 
+    @property
+    def crumb(self) -> str:
+        """The last of the breadcrumbs."""
+        return self.title
+
 
 def confirm(action: Action, found: MigrationStatus) -> Confirm:
     """Present an action on a migration in its present state."""

@@ -165,6 +165,11 @@ class DetailView:
     applied: figures.When | None
     no_worker: str
 
+    @property
+    def crumb(self) -> str:
+        """The last of the breadcrumbs."""
+        return self.key
+
 
 def aliases_of(migration: BaseMigration | None, managed: list[str], db_alias: str) -> list[str]:
     """Give the databases of which the page speaks, in the order of the settings."""
