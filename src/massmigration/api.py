@@ -5,20 +5,23 @@ The functions without a `by` are those of 0.3.x. `by` is who does it, as text fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from massmigration import identity, status
-from massmigration.asking import Answer
+from massmigration.asking import Answer, describe_trouble
 from massmigration.backends import worker as local_worker
+from massmigration.backends.local import LocalBackend
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
 from massmigration.definitions import BaseMigration
 from massmigration.definitions.installed import all_installed, installed
-from massmigration.engine import driving, planning
+from massmigration.engine import driving, planning, slices, splitting
 from massmigration.engine.driving import Driven
 from massmigration.engine.progress import Progress, progress_of
-from massmigration.engine.tasks import BatchReport, Options
+from massmigration.engine.slices import SliceResult
+from massmigration.engine.tasks import BatchReport, ClaimReport, Options
 from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
 from massmigration.keys import MigrationKey
 from massmigration.models import MigrationRecord, Run
@@ -31,6 +34,7 @@ from massmigration.overview import (
     look_at_one,
     look_at_record,
     look_at_run,
+    status_of,
 )
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
 from massmigration.recorder import control, events, lookers, pruning
@@ -39,11 +43,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
+    from django.db import Error
+
 FOREGROUND = "foreground"
 
+# What `Driven.state` may be beside the statuses of a run.
+HELD = driving.HELD
+MISSING = driving.MISSING
+STOPPED = slices.STOPPED
+UNREACHABLE = slices.UNREACHABLE
+
 __all__ = [
+    "HELD",
+    "MISSING",
+    "STOPPED",
+    "UNREACHABLE",
     "Answer",
     "BatchReport",
+    "ClaimReport",
     "DatabaseStatus",
     "Detail",
     "Driven",
@@ -51,8 +68,14 @@ __all__ = [
     "MigrationStatus",
     "Preflight",
     "Progress",
+    "RunRequest",
+    "SliceResult",
+    "WorkRequest",
+    "backend_in_force",
     "can_start_migration",
     "cancel",
+    "describe_owner",
+    "describe_trouble",
     "fake",
     "forget",
     "get_all_migrations",
@@ -68,13 +91,20 @@ __all__ = [
     "migration_was_started",
     "pause",
     "preflight",
+    "progress_of",
     "prune",
+    "recorded_keys",
     "recover",
     "resume",
     "retry",
     "run",
+    "seconds_since_looked",
     "settings_in_force",
+    "status_of",
     "statuses",
+    "waits_for_worker",
+    "why_one_worker",
+    "work",
 ]
 
 
@@ -168,6 +198,10 @@ class RunRequest:
 
     full_speed: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False)
+    may_split: Callable[[], bool] = field(default=lambda: True)
+    """Asked before a part is taken of what others have in hand."""
+
+    on_claim: Callable[[ClaimReport], None] | None = None
     on_batch: Callable[[BatchReport], None] | None = None
 
 
@@ -197,7 +231,11 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
     options = Options(
         full_speed=request.full_speed,
         should_stop=request.should_stop,
+        may_split=request.may_split,
+        on_claim=request.on_claim,
         on_batch=request.on_batch,
+        # Whoever waits for this run keeps waiting: no turns are taken in the foreground.
+        seconds=math.inf,
     )
     return driving.drive(db_alias, current, identity.new_owner(), options)
 
@@ -205,39 +243,50 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
 def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
     """Start, retry or resume, whichever it needs; give the run."""
     planning.check(migration, alias)
+    if request.restart or migration.get_migration_record(alias) is None:
+        try:
+            return planning.start(
+                migration,
+                alias,
+                backend=FOREGROUND,
+                by=request.by,
+                restart=request.restart,
+                limit=request.limit,
+                workers=request.workers,
+            )
+        except MigrationAlreadyStarted:
+            if request.restart or migration.get_migration_record(alias) is None:
+                raise
+            # Somebody else was faster: go on with what they have started.
     record = migration.get_migration_record(alias)
     current = None if record is None else _run_of(record, alias)
-    if record is None or request.restart:
-        return planning.start(
-            migration,
-            alias,
-            backend=FOREGROUND,
-            by=request.by,
-            restart=request.restart,
-            limit=request.limit,
-            workers=request.workers,
-        )
     if current is None:
-        msg = (
-            f"{migration.key} on {alias!r} is {record.status().lower()} by the record of an older"
-            " version; forget it, then run it again."
+        was = (
+            "gone" if record is None else f"{record.status().lower()} by an older version's record"
         )
+        msg = f"{migration.key} on {alias!r} is {was}; forget it, then run it again."
         raise WrongState(msg)
     if request.limit is not None and current.status != status.ENQUEUED:
         msg = f"{migration.key} on {alias!r} is {current.status}; a trial needs a new run."
         raise WrongState(msg)
+    return _go_on(migration, alias, current, request.by)
+
+
+def _go_on(migration: BaseMigration, alias: str, current: Run, by: str) -> Run:
+    """Retry or resume a run that rests; give it."""
+    key = migration.key
     if current.is_external:
-        msg = f"{migration.key} on {alias!r} is worked on by {current.backend or 'its own code'}."
+        msg = f"{key} on {alias!r} is worked on by {current.backend or 'its own code'}."
         raise WrongState(msg)
     if current.status == status.FAILED:
-        return control.retry(alias, migration.key, by=request.by)
+        return control.retry(alias, key, by=by)
     if current.status == status.PAUSED:
-        return control.resume(alias, migration.key, by=request.by)
+        return control.resume(alias, key, by=by)
     if current.status == status.CANCELLED:
-        msg = f"{migration.key} on {alias!r} was cancelled; restart it from the beginning."
+        msg = f"{key} on {alias!r} was cancelled; restart it from the beginning."
         raise WrongState(msg)
     if current.status == status.SUCCEEDED:
-        raise MigrationAlreadyStarted(f"{migration.key} is already applied on {alias!r}.")
+        raise MigrationAlreadyStarted(f"{key} is already applied on {alias!r}.")
     return current
 
 
@@ -332,6 +381,49 @@ def work_once(aliases: list[str]) -> int:
     return local_worker.once(aliases)
 
 
+@dataclass
+class WorkRequest:
+    """How `work` is to work."""
+
+    once: bool = False
+    """End when nothing is left to do, not only when told to."""
+
+    only: str | None = None
+    """Key of the one migration to work on; None: all."""
+
+    full_speed: bool = False
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+    on_claim: Callable[[ClaimReport], None] | None = None
+    on_slice: Callable[[str, Run, SliceResult], None] | None = None
+    """Called with the database, the run and how the slice ended."""
+
+    on_trouble: Callable[[str, Error], None] | None = None
+    """Called when a database cannot be worked on."""
+
+
+def work(aliases: list[str], request: WorkRequest | None = None) -> int:
+    """Work in this process on all that waits and will wait, until asked to stop.
+
+    Returns:
+        How many slices were worked.
+    """
+    request = request or WorkRequest()
+    options = Options(
+        full_speed=request.full_speed,
+        should_stop=request.should_stop,
+        on_claim=request.on_claim,
+    )
+    worker = local_worker.Worker(
+        aliases,
+        once=request.once,
+        only=request.only,
+        options=options,
+        on_slice=request.on_slice,
+        on_trouble=request.on_trouble,
+    )
+    return worker.run()
+
+
 def _carry_on(alias: str, run: Run) -> None:
     """Tell the run's backend that there is work again."""
     migration = installed(run.migration_key)
@@ -350,6 +442,25 @@ def statuses(aliases: list[str] | None = None) -> list[DatabaseStatus]:
     return look_at_all(aliases)
 
 
+def recorded_keys(db_alias: str, app_label: str) -> list[str]:
+    """Give the keys of an app's records on a database, whether or not their code exists.
+
+    Raises:
+        django.db.Error: when the database does not answer.
+    """
+    records = MigrationRecord.objects.using(db_alias).filter(key__startswith=f"{app_label}:")
+    return sorted(records.values_list("key", flat=True))
+
+
+def seconds_since_looked(db_alias: str) -> float | None:
+    """Tell how long ago somebody looked for work; None: not within a week.
+
+    Raises:
+        django.db.Error: when the database does not answer.
+    """
+    return lookers.seconds_since_last(db_alias)
+
+
 def _run_of(record: MigrationRecord, alias: str) -> Run | None:
     return Run.objects.using(alias).filter(id=record.attempt_uuid).first()
 
@@ -359,6 +470,21 @@ def _key(key: str) -> str:
         return str(MigrationKey.parse(key))
     except ValueError as error:
         raise MigrationError(str(error)) from error
+
+
+def waits_for_worker(migration: BaseMigration) -> bool:
+    """Tell whether a launched migration waits for `manage.py massmigration worker`."""
+    return migration.kind != "custom" and isinstance(migration.get_backend(), LocalBackend)
+
+
+def why_one_worker(migration: BaseMigration, db_alias: str) -> str:
+    """Say why more workers would not make it faster; "" where they may."""
+    return splitting.why_not(migration, db_alias)
+
+
+def describe_owner(owner: str) -> str:
+    """Name a worker for people: `process 4711 on web-1`."""
+    return identity.describe(owner)
 
 
 def backend_in_force() -> tuple[str, str]:

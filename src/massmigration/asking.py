@@ -12,7 +12,13 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connections,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,7 +29,7 @@ LIMIT_SECONDS = 3.0
 
 NO_ANSWER = "no-answer"
 NO_TABLES = "no-tables"
-ERROR = "error"
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -31,17 +37,21 @@ class Problem:
     """Why a database gave no answer."""
 
     code: str
-    """`no-answer`, `no-tables` or `error`."""
+    """`no-answer`, `no-tables` or `refused`."""
 
     text: str
-    """What the database or its driver said; "" where nothing came."""
+    """What the database or its driver said; "" where nothing came within the limit."""
 
     def __str__(self) -> str:
         if self.code == NO_TABLES:
-            return f"our tables are missing ({self.text}); run `manage.py migrate --database …`"
+            return (
+                f"our tables are missing or old ({self.text});"
+                " run `manage.py migrate --database ALIAS`"
+            )
         if self.code == NO_ANSWER:
-            return f"the database does not answer within {LIMIT_SECONDS:g} seconds"
-        return f"the database does not answer: {self.text}"
+            text = self.text or f"nothing came within {LIMIT_SECONDS:g} seconds"
+            return f"the database does not answer: {text}"
+        return f"the database refused: {self.text}"
 
 
 @dataclass
@@ -166,6 +176,14 @@ def _is_asked_here(alias: str) -> bool:
     return alias == DEFAULT_DB_ALIAS and connection.connection is not None
 
 
+def describe_trouble(error: Exception) -> str:
+    """Say in one sentence what a database answered, or that it did not."""
+    return str(_problem(error))
+
+
 def _problem(error: Exception) -> Problem:
     text = str(error).strip().partition("\n")[0][:500] or type(error).__name__
-    return Problem(NO_TABLES if "massmigration_" in text else ERROR, text)
+    if "massmigration_" in text and isinstance(error, OperationalError | ProgrammingError):
+        return Problem(NO_TABLES, text)
+    is_away = isinstance(error, OperationalError | InterfaceError)
+    return Problem(NO_ANSWER if is_away else REFUSED, text)

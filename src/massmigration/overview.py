@@ -295,11 +295,16 @@ def _detail(alias: str, keys: list[str], *, with_past: bool) -> Detail:
 
 def look_at_record(key: str, db_alias: str) -> Answer[MigrationStatus]:
     """Look at one migration on one database, for an action: at most four queries."""
+    return ask(db_alias, lambda alias: status_of(key, alias))
 
-    def question(alias: str) -> MigrationStatus:
-        return _detail(alias, [key], with_past=False).statuses[key]
 
-    return ask(db_alias, question)
+def status_of(key: str, db_alias: str) -> MigrationStatus:
+    """Say of one migration how it stands on one database.
+
+    Raises:
+        django.db.Error: when the database does not answer.
+    """
+    return _detail(db_alias, [key], with_past=False).statuses[key]
 
 
 def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | None]:

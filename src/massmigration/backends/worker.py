@@ -17,8 +17,9 @@ from massmigration.engine.tasks import Options, sleep
 from massmigration.recorder import lookers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from massmigration.engine.slices import SliceResult
     from massmigration.models import Run
 
 BUSY_SECONDS = 0.2
@@ -36,6 +37,15 @@ class Worker:
     """End when nothing is left to do."""
 
     options: Options = field(default_factory=Options)
+    only: str | None = None
+    """Key of the one migration to work on; None: all."""
+
+    on_slice: Callable[[str, Run, SliceResult], None] | None = None
+    """Called with the database, the run and how the slice ended."""
+
+    on_trouble: Callable[[str, Error], None] | None = None
+    """Called when a database cannot be worked on."""
+
     owner: str = field(default_factory=identity.new_owner)
     slices_done: int = 0
     _others_work: bool = field(default=False, init=False)
@@ -70,14 +80,21 @@ class Worker:
         self._others_work = False
         for alias in self.aliases:
             try:
-                lookers.seen(alias, self.owner, self.kind)
-                for run in driving.workable_runs(alias):
+                if self.only is None:  # who looks for one migration is of no use to the others
+                    lookers.seen(alias, self.owner, self.kind)
+                for run in self._runs(alias):
                     worked = self._work_on(alias, run) or worked
             except Error as error:
                 # A database that is away must not keep the others from being worked on.
                 logger.warning("Database %s cannot be worked on now: %s", alias, error)
+                if self.on_trouble is not None:
+                    self.on_trouble(alias, error)
                 connections[alias].close()
         return worked
+
+    def _runs(self, alias: str) -> list[Run]:
+        runs = driving.workable_runs(alias)
+        return [run for run in runs if self.only in {None, run.migration_key}]
 
     def _work_on(self, alias: str, run: Run) -> bool:
         if self.options.should_stop():
@@ -85,6 +102,8 @@ class Worker:
         result = driving.work_on(alias, run, self.owner, self.options)
         if result is not None:
             self.slices_done += 1
+            if self.on_slice is not None:
+                self.on_slice(alias, run, result)
         else:
             # What others have in hand may soon be shared, or be left by them.
             self._others_work = True
@@ -93,7 +112,7 @@ class Worker:
     def _is_all_done(self) -> bool:
         for alias in self.aliases:
             try:
-                runs = driving.workable_runs(alias)
+                runs = self._runs(alias)
             except Error:
                 connections[alias].close()
                 continue

@@ -14,7 +14,7 @@ from massmigration.definitions.installed import installed
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, slices, splitting
 from massmigration.engine.points import reach
-from massmigration.engine.tasks import Options, Task, sleep
+from massmigration.engine.tasks import ClaimReport, Options, Task, sleep
 from massmigration.models import Run, Shard
 from massmigration.recorder import control, finishing, leases
 from massmigration.recorder.control import failure_of
@@ -65,7 +65,7 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
         if not leases.open_shards(alias, run.id):
             close(alias, run, migration)
             return None
-        part = _split(alias, run, migration)
+        part = _split(alias, run, migration) if options.may_split() else None
         if part is None:
             return None
         free = [part]
@@ -76,6 +76,9 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
         if shard is None:
             continue
         reach("after claim")
+        if options.on_claim is not None:
+            taken_from = identity.describe(candidate.owner) if candidate.owner else ""
+            options.on_claim(ClaimReport(alias, run, shard, taken_from))
         task = Task(alias=alias, run=run, shard=shard, migration=migration, owner=owner)
         result = slices.run_slice(task, options)
         if result.state == slices.DONE:

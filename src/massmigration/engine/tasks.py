@@ -25,6 +25,11 @@ def never() -> bool:
     return False
 
 
+def always() -> bool:
+    """Do whatever is asked about."""
+    return True
+
+
 @dataclass
 class Task:
     """A shard that this worker holds."""
@@ -52,6 +57,17 @@ class BatchReport:
 
 
 @dataclass(frozen=True)
+class ClaimReport:
+    """A shard that was claimed a moment ago."""
+
+    alias: str
+    run: Run
+    shard: Shard
+    taken_from: str
+    """The worker that left it in mid-work, for people to read; "" where nobody did."""
+
+
+@dataclass(frozen=True)
 class Options:
     """How a slice is to be worked."""
 
@@ -60,6 +76,12 @@ class Options:
 
     should_stop: Callable[[], bool] = never
     """Asked before each batch and while resting."""
+
+    may_split: Callable[[], bool] = always
+    """Asked before a part is taken of what others have in hand."""
+
+    on_claim: Callable[[ClaimReport], None] | None = None
+    """Called when work on a shard begins."""
 
     on_batch: Callable[[BatchReport], None] | None = None
     """Called after each committed batch."""

@@ -199,7 +199,9 @@ def database_todo(problem: Problem | None, alias: str) -> tuple[str, str]:
             _("Our tables are missing here: %(error)s") % {"error": problem.text},
             f"manage.py migrate massmigration --database {alias}",
         )
-    if problem.code == "no-answer":
+    if problem.code == "refused":
+        return _("It refused: %(error)s") % {"error": problem.text}, ""
+    if not problem.text:
         return _("It gave no answer in time."), ""
     return _("It does not answer: %(error)s") % {"error": problem.text}, ""
 

@@ -1,0 +1,43 @@
+"""Numbers and times as people read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def count(number: int, noun: str) -> str:
+    """Give `1 row`, `1,234 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """Give `8 s`, `2 min 5 s`, `3 h 20 min`, `4 d 7 h`."""
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s" if seconds >= 1 or seconds == 0 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def moment(value: datetime | None) -> str:
+    """Give a time in the project's time zone, to the minute; "" for None."""
+    if value is None:
+        return ""
+    shown = timezone.localtime(value) if timezone.is_aware(value) else value
+    return shown.strftime("%Y-%m-%d %H:%M")
+
+
+def rate(rows_per_second: float) -> str:
+    """Give `1,204 rows/s`; with a decimal where it is small."""
+    digits = 0 if rows_per_second >= 10 else 1
+    return f"{rows_per_second:,.{digits}f} rows/s"

@@ -1,0 +1,13 @@
+"""The settings of the tests, and a database that is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.project.settings import *  # noqa: F403
+from tests.project.settings import DATABASES
+
+DATABASES["away"] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": Path("/nonexistent/away.sqlite3"),
+}
