@@ -55,6 +55,9 @@ class MigrationStatus:
     """Its class is there and could be loaded."""
 
     broken: BrokenFile | None = None
+    by: str = ""
+    """Who started or faked it."""
+
     shards: tuple[Shard, ...] = ()
     """Of a run that has not succeeded, each with the database's time as `now`."""
 
@@ -114,6 +117,7 @@ def _all_of(alias: str) -> DatabaseStatus:
     records = {record.key: record for record in MigrationRecord.objects.using(alias).all()}
     current = _Current(alias, list(records.values()))
     current.add_rows_of_applied()
+    current.add_fakers(records.values())
     looked = lookers.seconds_since_last(alias)
     broken = {each.key: each for each in store.broken}
     rows = [_one(current, key, records.get(key), broken) for key in _all_keys(records)]
@@ -132,6 +136,7 @@ class _Current:
         self.shards: dict[uuid.UUID, list[Shard]] = defaultdict(list)
         self.rows: dict[uuid.UUID, int] = {}
         self.traces = {}
+        self.fakers: dict[uuid.UUID | None, str] = {}
         if open_ids:
             shards = Shard.objects.using(alias).filter(run_id__in=open_ids)
             for shard in shards.annotate(now=self.database.clock()).order_by("number", "id"):
@@ -143,6 +148,13 @@ class _Current:
         """Read how many rows the runs did that have succeeded."""
         done = [run.id for run in self.runs.values() if run.status == status.SUCCEEDED]
         self.rows = _rows_of(self.alias, done)
+
+    def add_fakers(self, records: Iterable[MigrationRecord]) -> None:
+        """Read who faked those that were faked; they have no run that would say it."""
+        ids = [record.attempt_uuid for record in records if record.was_faked]
+        if ids:
+            found = Event.objects.using(self.alias).filter(run_id__in=ids, kind="faked")
+            self.fakers = dict(found.values_list("run_id", "by"))
 
     def add_trace(self, run_id: uuid.UUID) -> None:
         """Read the trace of a run that has succeeded, for its chart."""
@@ -182,8 +194,15 @@ def _one(
         pace=pace,
         has_code=migration is not None,
         broken=file,
+        by=_by(current, record, run),
         shards=tuple(current.shards.get(run.id, ())) if run is not None else (),
     )
+
+
+def _by(current: _Current, record: MigrationRecord | None, run: Run | None) -> str:
+    if run is not None:
+        return run.requested_by
+    return current.fakers.get(record.attempt_uuid, "") if record is not None else ""
 
 
 def _is_allowed(migration: BaseMigration | None, alias: str) -> tuple[bool, str]:

@@ -83,7 +83,7 @@ class Site:
             process.wait(20)
 
     def start_worker(self) -> None:
-        self._worker = self._start("-m", "tests.e2e.site.worker")
+        self._worker = self._start("-m", "django", "massmigration", "worker")
 
     def stop_worker(self, *, kill: bool = False) -> None:
         if self._worker is None:

@@ -282,7 +282,7 @@ def _cell(found: MigrationStatus) -> Cell:
         run_label=str(actions.RUN.label),
         progress=progress_view(found) if found.is_live else None,
         when=figures.when(moment),
-        by=run.requested_by if run is not None else "",
+        by=found.by,
         rows=figures.rows(done) if done and run is not None and run.kind != "simple" else "",
         note=found.note if found.state in {"errored", "cancelled"} else "",
     )

@@ -170,9 +170,14 @@ def _advice(found: MigrationStatus, progress: Progress) -> Advice | None:
 
 
 def _external(run: Run) -> Advice:
+    if run.kind == "custom" or not run.backend:
+        reason = _("Its own code does the work, so how far it is cannot be seen here.")
+    else:
+        reason = _("%(backend)s does the work, so how far it is cannot be seen here.") % {
+            "backend": run.backend
+        }
     return Advice(
-        _("%(backend)s does the work, so how far it is cannot be seen here.")
-        % {"backend": run.backend or _("Other code")},
+        reason,
         _("It can be cancelled or forgotten here; the other side may go on none the less."),
     )
 
