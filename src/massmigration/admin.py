@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected as ask_to_delete
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -109,7 +109,7 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Link to our page, or to the record where our addresses are not included."""
         url = figures.link("massmigration_detail", obj.key, obj._state.db or "default")
         url = url or reverse(
-            f"{self.admin_site.name}:massmigration_migrationrecord_change", args=[obj.key]
+            f"{self.admin_site.name}:massmigration_migrationrecord_change", args=[quote(obj.key)]
         )
         return format_html('<a href="{}">{}</a>', url, obj.key)
 
