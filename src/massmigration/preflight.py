@@ -129,6 +129,10 @@ def _rows(migration: BaseMigration, alias: str) -> tuple[int | None, bool]:
 # Settings ----------------------------------------------------------------------------------
 
 
+class ShareOfBatch(float):
+    """A pause that is a share of how long the batch took."""
+
+
 @dataclass(frozen=True)
 class InForce:
     """A setting of one migration on one database, and where its value comes from."""
@@ -154,7 +158,7 @@ def settings_in_force(migration: BaseMigration, alias: str) -> list[InForce]:
                 migration,
                 "pause_between_batches",
                 conf.PAUSE_BETWEEN_BATCHES,
-                0.0 if not database.pause_share else f"{database.pause_share:.0%} of each batch",
+                ShareOfBatch(database.pause_share) if database.pause_share else 0.0,
             ),
         ]
     for name, default in (("atomic", True), ("lock_rows", True), ("update_fields", None)):

@@ -58,8 +58,7 @@ class Site:
         if not (self.folder / "default.sqlite3").exists():
             self.run("-m", "tests.e2e.site.prepare", str(self.cities))
             for name in ("default", "archive"):
-                with sqlite3.connect(self.folder / f"{name}.sqlite3") as database:
-                    database.execute("PRAGMA journal_mode = wal")
+                self.sql(name, "PRAGMA journal_mode = wal")
         address = f"127.0.0.1:{self.port}"
         self._start("-m", "django", "runserver", "--noreload", "--insecure", address)
         until = time.monotonic() + 30
@@ -94,8 +93,10 @@ class Site:
 
     def sql(self, alias: str, statement: str, *values: object) -> list[tuple[object, ...]]:
         path = self.folder / f"{alias}.sqlite3"
-        with contextlib.closing(sqlite3.connect(path, timeout=20)) as database, database:
-            return database.execute(statement, values).fetchall()
+        with contextlib.closing(sqlite3.connect(path, timeout=20)) as database:
+            found = database.execute(statement, values).fetchall()
+            database.commit()
+            return found
 
     def reset(self) -> None:
         """Forget all that migrations did."""

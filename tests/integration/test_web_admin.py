@@ -9,6 +9,7 @@ from django.urls import path
 
 from massmigration import api
 from massmigration.admin import MigrationRecordAdmin
+from massmigration.checks import check_urls
 from massmigration.models import Event, MigrationRecord
 from tests.integration.support import AddOne
 from tests.integration.web import Nothing, client_of, counted
@@ -156,6 +157,12 @@ def test_the_list_opens_where_our_addresses_are_not_included(client):
         assert page.status_code == 200
         assert b"Manage Migrations" not in page.content
         assert f'href="{LIST}a_3A1/change/"' in page.content.decode()
+
+
+@pytest.mark.parametrize(("urlconf", "ids"), [(__name__, ["massmigration.W020"]), (None, [])])
+def test_a_check_warns_where_our_addresses_are_not_included(urlconf, ids):
+    with override_settings(**({"ROOT_URLCONF": urlconf} if urlconf else {})):
+        assert [each.id for each in check_urls(None)] == ids
 
 
 def test_staff_need_the_permissions_of_our_pages():

@@ -201,13 +201,12 @@ def _retry(_found: MigrationStatus) -> list[str]:
 
 
 def _cancel(found: MigrationStatus) -> list[str]:
-    words = []
+    words = [_("It cannot be resumed; it can only be run from the beginning.")]
     if _is_external(found):
         words.append(_("The record says that it was cancelled. The other side may go on working."))
     else:
         words.append(_("No new batch begins; the one in flight may still be finished."))
     words.append(_("What was changed so far stays changed."))
-    words.append(_("It cannot be resumed; it can only be run from the beginning."))
     return words
 
 

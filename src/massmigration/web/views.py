@@ -80,7 +80,9 @@ def detail(request: HttpRequest, key: str, db_alias: str) -> HttpResponse:
         msg = f"There is no migration {key!r}."
         raise Http404(msg)
     view = detail_presenter.detail(key, db_alias, answers)
-    view.tabs = [tab for tab in view.tabs if tab.alias in others]
+    view.tabs = sorted(
+        (tab for tab in view.tabs if tab.alias in others), key=lambda tab: others.index(tab.alias)
+    )
     if request.GET.get("format") == "json":
         return JsonResponse(as_json.detail(view, answers))
     context = {

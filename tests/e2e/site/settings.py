@@ -1,7 +1,7 @@
 """Settings of the site. MM_TEST_DIR is its folder; MM_SITE says what is different about it.
 
 MM_SITE   words of: `bare` (no admin), `offline` (a third database that does not answer),
-          `german`, `arabic`
+          `german`, `arabic`, `tidy` (no migrations in a bad way)
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ INSTALLED_APPS = [
     "tests.e2e.site.atlas",
     "tests.e2e.site.press",
 ]
+if "tidy" in WORDS:
+    INSTALLED_APPS.remove("tests.e2e.site.press")
 if "bare" in WORDS:
     INSTALLED_APPS.remove("django.contrib.admin")
 MIDDLEWARE = [

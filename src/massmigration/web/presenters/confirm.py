@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from massmigration import api
 from massmigration.definitions.installed import installed
@@ -17,6 +18,13 @@ from massmigration.web.presenters.states import State, state_of
 if TYPE_CHECKING:
     from massmigration.api import MigrationStatus
     from massmigration.web.actions import Action
+
+
+# What the engine says, so that it can be translated; whatever else it says is shown as it is.
+REASONS = (
+    gettext_noop("the database has no transactions over many rows"),
+    gettext_noop("the migration sets atomic = False"),
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ def _guarantee(found: api.Preflight) -> tuple[str, str]:
     return (
         _("At least once"),
         _("After an interruption some rows may be done again, because %(reason)s.")
-        % {"reason": found.why_not},
+        % {"reason": _(found.why_not)},
     )
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from massmigration import api, identity
 from massmigration.definitions.installed import installed
 from massmigration.loading import MigrationGraph, store
+from massmigration.preflight import ShareOfBatch
 from massmigration.web import actions
 from massmigration.web.presenters import figures, states
 from massmigration.web.presenters.manage import LOOKED_RECENTLY, database_todo, safely
@@ -327,6 +328,8 @@ def _settings(migration: BaseMigration | None, alias: str) -> list[Fact]:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, ShareOfBatch):
+        return _("%(share)s %% of each batch") % {"share": figures.number(value * 100)}
     if isinstance(value, float):
         return figures.seconds_short(value)
     if isinstance(value, int):
