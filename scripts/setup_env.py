@@ -78,8 +78,16 @@ def install(
 
 
 def _pip(program: Path, *words: str) -> None:
-    if subprocess.run([program, "-m", "pip", *words], check=False).returncode:
-        sys.exit(f"pip could not do it: {' '.join(words)}")
+    result = subprocess.run(
+        [program, "-m", "pip", *words], capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        log = program.parents[1] / "pip.log"
+        log.write_text(result.stdout + result.stderr)
+        lines = [line.strip() for line in result.stderr.splitlines()]
+        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+        reason = errors[0] if errors else f"exit code {result.returncode}"
+        sys.exit(f"pip could not do it: {reason}. Is there a network? All of it is in {log}.")
 
 
 def make(venv: Path, python: str | None) -> None:
@@ -93,7 +101,13 @@ def make(venv: Path, python: str | None) -> None:
     if version not in found:
         sys.exit(f"Python {version} was not found; there is: {', '.join(sorted(found))}.")
     print(f"Making {venv} with Python {version} ({found[version]})", flush=True)
-    subprocess.run([found[version], "-m", "venv", "--clear", venv], check=True)
+    result = subprocess.run(
+        [found[version], "-m", "venv", "--clear", venv], capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        shutil.rmtree(venv, ignore_errors=True)  # half a one would be taken for a whole
+        reason = (result.stderr or result.stdout).strip().splitlines() or ["no reason given"]
+        sys.exit(f"Cannot make an environment in {venv}: {reason[-1]}. Set VENV to another folder.")
 
 
 def main() -> None:

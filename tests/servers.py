@@ -267,6 +267,11 @@ def start_all(names: Iterable[str]) -> dict[str, Server | MissingServer]:
         return dict(zip(names, pool.map(start, names), strict=True))
 
 
+def running(name: str) -> Server:
+    """Give the server of this name that this process has started first."""
+    return next(server for server in _session.servers if server.name == name)
+
+
 def free_port() -> int:
     """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
+from math import isfinite
 from typing import Any
 
 from django.apps import apps
@@ -107,7 +108,7 @@ def unknown_settings() -> list[str]:
 
 
 def _checked(name: str, value: Any) -> Any:  # noqa: C901 - one branch for each kind
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if name in _POSITIVE:
         optional = name == "BATCH_SECONDS"
         if not (optional and value is None) and not (number and value > 0):

@@ -53,6 +53,10 @@ class RefusedQueryset(MigrationError):
     """The queryset is of a kind that cannot be walked by key without changing its meaning."""
 
 
+class RefusedFields(MigrationError):
+    """`update_fields` names something that cannot be written in bulk."""
+
+
 class OperationError(MassMigrationError):
     """An operation did something that would break the promise of exactly once."""
 

@@ -404,13 +404,17 @@ def _pace(run: Run, shards: list[Shard], trace: Trace | None, progress: Progress
         now = next((int(shard.now) for shard in shards), None)  # type: ignore[attr-defined]
     if now is None:
         return Pace()
+    expected = progress.rows_expected
+    if expected is None and progress.fraction:
+        # As if the rows were spread evenly over the keys: only for how long it may take.
+        expected = round(progress.rows_done / progress.fraction)
     return pace_from(
         traces.points_of(trace),
         trace.interval if trace is not None else traces.FIRST_INTERVAL,
         started=_milliseconds(run.started_at),
         now=now,
         rows=progress.rows_done,
-        rows_expected=progress.rows_expected,
+        rows_expected=expected,
         is_moving=bool(progress.workers),
     )
 

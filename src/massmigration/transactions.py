@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import connections, transaction
@@ -23,6 +24,7 @@ T = TypeVar("T")
 _nested_allowed: ContextVar[bool] = ContextVar("massmigration_nested_allowed", default=False)
 
 CONTROL_TRIES = 12
+SINGLE_WRITER_SECONDS = 60.0
 
 
 @contextmanager
@@ -94,14 +96,21 @@ def repeat_when_busy(alias: str, action: Callable[[], T], tries: int = CONTROL_T
     Args:
         alias: the database.
         action: the whole transaction; it must be safe to repeat after a rollback.
-        tries: how often at most.
+        tries: how often at most; where there is one writer, it is asked often for some time.
     """
-    for attempt in range(tries):
-        try:
-            return action()
-        except Exception as error:
-            again = capabilities.of(alias).is_retryable(error)
-            if not again or attempt == tries - 1 or is_nested(alias):
-                raise
-        time.sleep(random.uniform(0.5, 1) * min(1.0, 0.01 * 2**attempt))  # noqa: S311
+    database = capabilities.of(alias)
+    nested = is_nested(alias)
+    until = time.monotonic() + SINGLE_WRITER_SECONDS
+    with nullcontext() if nested else database.asking_often():
+        for attempt in count():
+            try:
+                return action()
+            except Exception as error:
+                is_last = attempt >= tries - 1
+                if database.single_writer:
+                    is_last = time.monotonic() > until
+                if nested or is_last or not database.is_retryable(error):
+                    raise
+            if not database.single_writer:
+                time.sleep(random.uniform(0.5, 1) * min(1.0, 0.01 * 2**attempt))  # noqa: S311
     raise AssertionError

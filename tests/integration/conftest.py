@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from massmigration.definitions import BaseMigration
 
@@ -46,3 +48,47 @@ def contexts():
     setup_test_environment()
     yield
     teardown_test_environment()
+
+
+@pytest.fixture
+def statements() -> Callable[..., Any]:
+    """Give a context manager that lists this thread's statements on a database.
+
+    It gives pairs (SQL without quotes, whether it is a transaction's first).
+    """
+
+    @contextmanager
+    def record(alias: str) -> Iterator[list[tuple[str, bool]]]:
+        connection = connections[alias]
+        seen: list[tuple[str, bool]] = []
+        state = {"was_in_transaction": False}
+
+        def note(execute, sql, params, many, context):
+            is_first = connection.in_atomic_block and not state["was_in_transaction"]
+            state["was_in_transaction"] = connection.in_atomic_block
+            seen.append((sql.replace('"', "").replace("`", ""), is_first))
+            return execute(sql, params, many, context)
+
+        def ends(*args: Any, **kwargs: Any) -> None:
+            state["was_in_transaction"] = False
+
+        patch = pytest.MonkeyPatch()
+        for name in ("_commit", "_rollback"):
+            patch.setattr(connection, name, _then(getattr(connection, name), ends))
+        try:
+            with connection.execute_wrapper(note):
+                yield seen
+        finally:
+            patch.undo()
+
+    return record
+
+
+def _then(action: Callable[..., Any], after: Callable[..., Any]) -> Callable[..., Any]:
+    def both(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return action(*args, **kwargs)
+        finally:
+            after()
+
+    return both

@@ -68,15 +68,17 @@ def test_a_run_that_was_killed_goes_on_at_once_and_does_no_row_twice(alias, mana
 
 
 def test_two_runs_at_the_same_moment_are_one_attempt(alias):
-    make_items(alias, COUNT)
+    count = COUNT * 2  # so many that both are there for a while, on a busy machine too
+    make_items(alias, count)
 
     words = (*RUN, "--database", alias)
     with started(*words, **SLOW) as one, started(*words, **SLOW) as other:
         results = [ended(one), ended(other)]
 
-    assert sorted(result.code for result in results) == [0, 0]
+    # 3: a busy machine may take longer for the rows than the other waits, which is a lease.
+    assert sorted(result.code for result in results) in ([0, 0], [0, 3])
     assert Run.objects.using(alias).filter(migration_key=SLOW_KEY).count() == 1
-    assert values(alias) == [1] * COUNT
+    assert values(alias) == [1] * count
     said = [f"process {process.pid} on" for process in (one, other)]
     assert said[1] in results[0].out.lower() or said[0] in results[1].out.lower()
 
@@ -100,7 +102,7 @@ def test_a_run_that_another_process_has_is_left_to_it_with_exit_code_3(alias):
 
 
 def test_a_waiting_run_that_is_stopped_leaves_the_other_alone(alias):
-    make_items(alias, COUNT)
+    make_items(alias, COUNT * 10)
 
     words = (*RUN, "--database", alias)
     with started(*words, **SLOW) as one:
@@ -108,12 +110,13 @@ def test_a_waiting_run_that_is_stopped_leaves_the_other_alone(alias):
         with started(*words, **SLOW) as other:
             line = other.stdout.readline()
             result = stop(other, signal.SIGINT)
-        assert ended(one).code == 0
+        assert one.poll() is None
+        status = run_of(alias).status
 
     assert f"Process {one.pid} on" in line
     assert result.code == 130
     assert "is left to process" in result.out
-    assert values(alias) == [1] * COUNT
+    assert status == "running"
 
 
 @pytest.mark.db("postgresql", "mariadb")

@@ -73,7 +73,10 @@ def test_a_frozen_session_is_named_with_the_command_that_ends_it(alias, run):
             assert holder.stdout.readline() == b"held\n"
             holder.send_signal(signal.SIGSTOP)
             until = time.monotonic() + 10
-            while not (held := progress_of(alias, run).held) and time.monotonic() < until:
+            while time.monotonic() < until:
+                held = progress_of(alias, run).held
+                if "is frozen" in held:
+                    break
                 time.sleep(0.1)
         finally:
             holder.kill()

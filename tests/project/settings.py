@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "massmigration",
     "tests.project.shop",
+    "tests.project.typed",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -76,14 +76,22 @@ class WebThread:
 
     def _run(self) -> None:
         try:
-            while self._woken.is_set() and not self._stop.is_set():
-                self._woken.clear()
+            while self._is_wanted():
                 options = Options(should_stop=self._stop.is_set)
                 Worker(managed_aliases(), kind="web thread", once=True, options=options).run()
         except Exception:
             logger.exception("The thread for migrations ended; a worker goes on with its work")
         finally:
             connections.close_all()
+
+    def _is_wanted(self) -> bool:
+        """Take the wake-up; without one, let the next start a new thread."""
+        with self._lock:
+            wanted = self._woken.is_set() and not self._stop.is_set()
+            self._woken.clear()
+            if not wanted:
+                self._thread = None
+            return wanted
 
 
 thread = WebThread()

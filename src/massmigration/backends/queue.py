@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from massmigration.backends.base import BackendBase
 from massmigration.engine import planning
+from massmigration.engine.points import reach
 
 if TYPE_CHECKING:
     import uuid
@@ -55,5 +56,7 @@ class QueueBackend(BackendBase):
         """
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         run = planning.start(migration, db_alias, backend=path, by=by, restart=restart)
+        reach("before enqueue")
         self.enqueue(Message(db_alias, run.id))
+        reach("after enqueue")
         return run

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from massmigration.models import Run
 
 BUSY_SECONDS = 0.2
+SEEN_SECONDS = 10.0
 
 logger = logging.getLogger("massmigration")
 
@@ -49,6 +50,7 @@ class Worker:
     owner: str = field(default_factory=identity.new_owner)
     slices_done: int = 0
     _others_work: bool = field(default=False, init=False)
+    _seen: dict[str, float] = field(default_factory=dict, init=False)
 
     def run(self) -> int:
         """Work until told to stop, or, with `once`, until nothing is left to do.
@@ -80,8 +82,7 @@ class Worker:
         self._others_work = False
         for alias in self.aliases:
             try:
-                if self.only is None:  # who looks for one migration is of no use to the others
-                    lookers.seen(alias, self.owner, self.kind)
+                self._be_seen(alias)
                 for run in self._runs(alias):
                     worked = self._work_on(alias, run) or worked
             except Error as error:
@@ -92,6 +93,13 @@ class Worker:
                 connections[alias].close()
         return worked
 
+    def _be_seen(self, alias: str) -> None:
+        """Note now and then that somebody looks; for one migration alone it is of no use."""
+        now = time.monotonic()
+        if self.only is None and now - self._seen.get(alias, -SEEN_SECONDS) >= SEEN_SECONDS:
+            lookers.seen(alias, self.owner, self.kind)
+            self._seen[alias] = now
+
     def _runs(self, alias: str) -> list[Run]:
         runs = driving.workable_runs(alias)
         return [run for run in runs if self.only in {None, run.migration_key}]
@@ -99,12 +107,19 @@ class Worker:
     def _work_on(self, alias: str, run: Run) -> bool:
         if self.options.should_stop():
             return False
-        result = driving.work_on(alias, run, self.owner, self.options)
+        try:
+            result = driving.work_on(alias, run, self.owner, self.options)
+        except Error:
+            raise
+        except Exception:
+            # One migration must not keep the others from being worked on.
+            logger.exception("%s cannot be worked on now on %s", run.migration_key, alias)
+            return False
         if result is not None:
             self.slices_done += 1
             if self.on_slice is not None:
                 self.on_slice(alias, run, result)
-        else:
+        elif driving.holders_of(alias, run):
             # What others have in hand may soon be shared, or be left by them.
             self._others_work = True
         return result is not None

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.db.models import BigIntegerField, Value
 from django.db.models.expressions import RawSQL
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.expressions import Combinable
+
+BulkUpdate = Literal["unnest", "derived", "executemany", "django", "single"]
 
 
 class Database:
@@ -43,6 +48,17 @@ class Database:
     batch_seconds = 0.5
     pause_share = 0.0
     """Rest after a batch, as a share of how long the batch took."""
+
+    bulk_update: BulkUpdate = "django"
+    """How different values are written to many rows fastest.
+
+    `unnest`: one UPDATE from arrays; `derived`: one UPDATE joined with a list of literals;
+    `executemany`: one prepared UPDATE for each row, where there is no way to the server;
+    `django`: `QuerySet.bulk_update`; `single`: one UPDATE for each row.
+    """
+
+    values_in_union = False
+    """Whether `SELECT … UNION ALL VALUES (…), (…)` is understood."""
 
     clock_sql: str | None = None
     """Milliseconds since 1970 in UTC, as an SQL expression."""
@@ -75,6 +91,10 @@ class Database:
 
     def limit_lock_wait(self, lock_seconds: float) -> None:
         """Inside a transaction: wait for locks no longer than this."""
+
+    def asking_often(self) -> AbstractContextManager[None]:
+        """While this is open, wait for locks so that a short moment is not slept through."""
+        return nullcontext()
 
     def transaction_is_lost(self) -> bool:
         """Tell, without asking the server, whether the open transaction cannot go on."""
@@ -127,11 +147,11 @@ class Database:
         for each in _chain(error):
             if isinstance(each, InterfaceError):
                 return True
-            if isinstance(each, OperationalError) and self._is_lost(each):
+            if isinstance(each, DatabaseError) and self._is_lost(each):
                 return True
         return False
 
-    def _is_lost(self, error: OperationalError) -> bool:
+    def _is_lost(self, error: DatabaseError) -> bool:
         del error
         return False
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 
 from massmigration.capabilities.base import Database
-
-if TYPE_CHECKING:
-    from django.db import OperationalError
 
 _LOST = {
     2002,
@@ -38,6 +35,7 @@ class MySQL(Database):
 
     row_locks = True
     row_comparison = False
+    bulk_update = "derived"
     share_lock_sql = " LOCK IN SHARE MODE"
     clock_sql = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)"
     # Lock wait timeout, deadlock, record has changed since last read.
@@ -47,6 +45,11 @@ class MySQL(Database):
     def skip_locked(self) -> bool:  # type: ignore[override]
         """MariaDB since 10.6, MySQL since 8.0.1."""
         return bool(self.connection.features.has_select_for_update_skip_locked)
+
+    @property
+    def values_in_union(self) -> bool:  # type: ignore[override]
+        """MariaDB's table value constructors; MySQL writes VALUES ROW(…)."""
+        return bool(self.connection.mysql_is_mariadb)  # type: ignore[attr-defined]
 
     def isolate_batch(self) -> None:
         """Ask for READ COMMITTED for the next transaction, unless it is the default.
@@ -139,9 +142,11 @@ class MySQL(Database):
             hex=part[24:] + part[20:24] + part[16:20] + part[12:16] + part[:12], version=4
         )
 
-    def _is_lost(self, error: OperationalError) -> bool:
+    def _is_lost(self, error: DatabaseError) -> bool:
         code = self._code(error)
-        return code == "0" or (code.isdecimal() and int(code) in _LOST)
+        return isinstance(error, OperationalError) and (
+            code == "0" or (code.isdecimal() and int(code) in _LOST)
+        )
 
     @staticmethod
     def _code(error: BaseException) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import OperationalError
+
 from massmigration.capabilities.base import Database
 
 if TYPE_CHECKING:
-    from django.db import OperationalError
+    from django.db import DatabaseError
 
 CONTROL_IDLE_SECONDS = 60
 _IN_ERROR = 3  # libpq's PQTRANS_INERROR
@@ -20,6 +22,7 @@ class PostgreSQL(Database):
     skip_locked = True
     lock_of_self = True
     no_key_locks = True
+    bulk_update = "unnest"
     share_lock_sql = " FOR SHARE"
     clock_sql = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
     # Serialization failure, deadlock, lock not available, statement timeout.
@@ -49,8 +52,10 @@ class PostgreSQL(Database):
         connection: Any = self.connection.connection
         if connection is None:
             return True
-        if hasattr(connection, "info"):
-            return int(connection.info.transaction_status) == _IN_ERROR
+        # Asked for each row: psycopg 3 makes an object of `connection.info` each time.
+        libpq = getattr(connection, "pgconn", None)
+        if libpq is not None:
+            return int(libpq.transaction_status) == _IN_ERROR
         return int(connection.get_transaction_status()) == _IN_ERROR
 
     def session_id(self) -> str:
@@ -106,8 +111,13 @@ class PostgreSQL(Database):
         with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT {calls}", [part for pair in limits.items() for part in pair])
 
-    def _is_lost(self, error: OperationalError) -> bool:
+    def _is_lost(self, error: DatabaseError) -> bool:
         # Class 08 is "connection exception", class 57P "operator intervention"; a broken
-        # socket comes without any code.
+        # socket comes without any code. The end of an idle transaction (25P03) belongs to
+        # class 25, which drivers raise as InternalError.
         code = self._code(error)
-        return code == "" or code.startswith(("08", "57P")) or code == "25P03"
+        if code == "25P03":
+            return True
+        return isinstance(error, OperationalError) and (
+            code == "" or code.startswith(("08", "57P"))
+        )

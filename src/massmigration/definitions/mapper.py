@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db import transaction
 
 from massmigration.definitions.ranged import RangedMigration
+from massmigration.definitions.updating import fields_to_update, update_row
 from massmigration.guards import guarded
 from massmigration.recorder import external
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
 logger = logging.getLogger("massmigration")
 
@@ -25,6 +27,14 @@ class MapperMigration(RangedMigration):
 
     lock_rows = True
     """Whether rows are locked while they are read and written (where the database can)."""
+
+    update_fields: Sequence[str] | None = None
+    """The fields that `operation` sets and the engine writes, many rows at a time.
+
+    The operation then only sets attributes and does not call `save()`. Rows that it left as they
+    were are not written. As with `QuerySet.update`, the model's `save()` and its signals are not
+    called; `auto_now` fields that are named here are set on the rows that are written.
+    """
 
     def operation(self, obj: Any, db_alias: str) -> object:
         """Change one row. To be written by you."""
@@ -52,6 +62,9 @@ class MapperMigration(RangedMigration):
                 logger.debug("%s: row %r on %s", self.key, obj.pk, db_alias)
                 with guarded(db_alias):
                     self.operation(obj, db_alias)
+                    if self.update_fields is not None:
+                        fields = fields_to_update(self, type(obj))
+                        update_row(obj, obj.pk, fields, db_alias)
         except Exception as error:  # noqa: BLE001 - whatever user code raises
             self.mark_as_errored(db_alias, error, attempt_uuid)
             return False

@@ -35,7 +35,9 @@ class SimpleMigration(BaseMigration):
                 with transaction.atomic(using=db_alias):
                     with guarded(db_alias):
                         self.operation(db_alias)
-                    self.mark_as_finished(db_alias, attempt_uuid)
+                    if not self.mark_as_finished(db_alias, attempt_uuid):
+                        # It was stopped meanwhile; a new attempt would do it again.
+                        transaction.set_rollback(True, using=db_alias)
                 return
             self.operation(db_alias)
         except Exception as error:  # noqa: BLE001 - whatever user code raises

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import Error, connections
 
 from massmigration import capabilities, identity, notices, status
+from massmigration.conf import get_settings
 from massmigration.definitions.installed import installed
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, slices, splitting
@@ -30,6 +31,7 @@ MISSING: Final = "missing"
 """The migration's file is not there, or cannot be imported."""
 
 IDLE_SECONDS = 0.2
+HELD_SECONDS = 0.5
 
 
 @dataclass
@@ -57,7 +59,7 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
         How the slice ended, or None when there was nothing to claim.
     """
     migration = installed(run.migration_key)
-    if migration is None or migration.kind != run.kind:
+    if migration is None or not _is_here(run):
         logger.info("%s is left alone: its file is not here", run.migration_key)
         return None
     free = leases.free_shards(alias, [run.id])
@@ -72,6 +74,7 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
     if leases.begin(alias, run.id):
         notices.started(alias, run)
     for candidate in free:
+        reach("before claim")
         shard = _claim(alias, candidate, owner, run)
         if shard is None:
             continue
@@ -89,9 +92,13 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
 
 def close(alias: str, run: Run, migration: BaseMigration) -> bool:
     """Close a run if none of its shards is open; True if this call marked it as applied."""
-    leases.begin(alias, run.id)
+    if leases.open_shards(alias, run.id):
+        return False
+    if leases.begin(alias, run.id):
+        notices.started(alias, run)
 
     def plan_tail(fresh: Run) -> tuple[str, str] | None:
+        reach("in finish")
         if not isinstance(migration, RangedMigration):
             return None
         return planning.plan_tail(migration, alias, fresh)
@@ -117,37 +124,52 @@ def close(alias: str, run: Run, migration: BaseMigration) -> bool:
 
 
 def drive(alias: str, run: Run, owner: str, options: Options) -> Driven:
-    """Work on a run until it rests, somebody asks to stop, or others hold what is left."""
+    """Work on a run until it rests, somebody asks to stop, or others hold what is left.
+
+    A server that is away is waited for some time.
+    """
     started = time.monotonic()
-    rows = 0
-    patience = 3
-    while True:
-        if options.should_stop():
-            return Driven(slices.STOPPED, _again(alias, run), rows, time.monotonic() - started)
+    driven = Driven(slices.STOPPED, run)
+    idle_since = away_since = None
+    while not options.should_stop():
+        now = time.monotonic()
         try:
-            result = work_on(alias, run, owner, options)
+            result = work_on(alias, driven.run, owner, options)
+            driven.run = _again(alias, run)
         except Error as error:
             if not capabilities.of(alias).is_connection_lost(error):
                 raise
             connections[alias].close()
-            result = slices.SliceResult(slices.UNREACHABLE, failure=failure_of(error))
-        rows += result.rows if result is not None else 0
-        if result is not None and result.state == slices.UNREACHABLE:
-            return Driven(result.state, run, rows, time.monotonic() - started)
-        run = _again(alias, run)
-        if run.status not in status.WORKABLE:
-            return Driven(run.status, run, rows, time.monotonic() - started)
-        if result is None:
-            if installed(run.migration_key) is None:
-                return Driven(MISSING, run, rows, time.monotonic() - started)
-            holders = holders_of(alias, run)
-            patience -= 1
-            if holders and patience <= 0:
-                seconds = time.monotonic() - started
-                return Driven(HELD, run, rows, seconds, [each.owner for each in holders])
+            away_since = away_since or now
+            if now - away_since > slices.RECONNECT_SECONDS:
+                driven.state = slices.UNREACHABLE
+                break
             sleep(IDLE_SECONDS, options.should_stop)
-        else:
-            patience = 3
+            continue
+        away_since = None
+        idle_since = None if result is not None else idle_since or now
+        driven.rows += result.rows if result is not None else 0
+        driven.holders = [shard.owner for shard in holders_of(alias, run)]
+        resting = _why_rest(driven, result, 0.0 if idle_since is None else now - idle_since)
+        if resting:
+            driven.state = resting
+            break
+        if result is None:
+            sleep(IDLE_SECONDS, options.should_stop)
+    driven.seconds = time.monotonic() - started
+    return driven
+
+
+def _why_rest(driven: Driven, result: slices.SliceResult | None, idle: float) -> str:
+    """Give the state in which nothing more is to be done here; "" while something is."""
+    if driven.run.status not in status.WORKABLE:
+        return driven.run.status
+    if result is not None:
+        return result.state if result.state == slices.UNREACHABLE else ""
+    if not _is_here(driven.run):
+        return MISSING
+    # Without a holder whose name is known, somebody may still have a row locked.
+    return HELD if idle > (HELD_SECONDS if driven.holders else get_settings().LEASE) else ""
 
 
 def workable_runs(alias: str) -> list[Run]:
@@ -160,6 +182,12 @@ def holders_of(alias: str, run: Run) -> list[Shard]:
     """Give the open shards of a run that somebody holds."""
     shards = Shard.objects.using(alias).filter(run_id=run.id, is_open=True)
     return [shard for shard in shards if shard.owner and not identity.is_gone(shard.owner)]
+
+
+def _is_here(run: Run) -> bool:
+    """Tell whether the migration's file is here, and of the kind that the run was started as."""
+    migration = installed(run.migration_key)
+    return migration is not None and migration.kind == run.kind
 
 
 def _claim(alias: str, candidate: Shard, owner: str, run: Run) -> Shard | None:

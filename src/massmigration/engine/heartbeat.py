@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from django.db import Error, connections
-from typing_extensions import Self
 
 from massmigration.conf import get_settings
 from massmigration.exceptions import LostShard
@@ -14,6 +13,8 @@ from massmigration.recorder import leases
 from massmigration.transactions import is_nested
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from massmigration.models import Shard
 
 

@@ -9,6 +9,7 @@ from massmigration import aliases, capabilities, notices
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import ranges, rowkeys, splitting
 from massmigration.engine.sources import Source, source_of
+from massmigration.engine.writing import writer_of
 from massmigration.exceptions import WrongState
 from massmigration.loading.digest import code_hash
 from massmigration.recorder import launching
@@ -64,7 +65,7 @@ def check(migration: BaseMigration, alias: str) -> None:
     aliases.refuse_read_only(alias)
     migration.check_dependencies(alias)
     if isinstance(migration, RangedMigration):
-        source_of(migration, alias)
+        writer_of(migration, source_of(migration, alias))
 
 
 def guarantee(migration: BaseMigration, alias: str) -> tuple[bool, str]:
@@ -114,9 +115,16 @@ def _plan(
         upper_key=upper,
         tail_planned=False,
         row_limit=limit,
-        rows_expected=capabilities.of(source.alias).estimate_rows(source.model._meta.db_table),
+        rows_expected=_estimate(source),
         shards=_first_shards(migration, alias, source, (lower, upper), limit, workers),
     )
+
+
+def _estimate(source: Source) -> int | None:
+    """Give how many rows there are by the planner; None of those that a filter leaves."""
+    if source.is_filtered:
+        return None
+    return capabilities.of(source.alias).estimate_rows(source.model._meta.db_table)
 
 
 def _first_shards(

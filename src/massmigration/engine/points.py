@@ -1,4 +1,4 @@
-"""Named points of a slice, at which tests stop, kill or disturb the process."""
+"""Named points of the work, at which tests stop, kill or disturb the process."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES: Final = (
+    "before enqueue",  # the run is committed, its message is not sent
+    "after enqueue",
     "before claim",
     "after claim",
-    "after hold",
+    "before hold",  # once for each batch, before its transaction
+    "after hold",  # from here to "after checkpoint": inside of the batch's transaction
     "after read",
     "after operation",
     "before checkpoint",
-    "after checkpoint",
+    "after checkpoint",  # the last moment before the commit
     "after commit",
     "before finish",
+    "in finish",  # the record is locked
     "after finish",
 )
 
@@ -25,7 +29,7 @@ handlers: list[Callable[[str], None]] = []
 
 
 def reach(name: str) -> None:
-    """Say that the slice is at a named point."""
+    """Say that the work is at a named point."""
     if handlers:
         for handler in handlers:
             handler(name)

@@ -79,7 +79,7 @@ class Progress:
     """Last sign of life of anybody, milliseconds since 1970 by the database's clock."""
 
     rows_expected: int | None
-    """Rows in all, by the planner's estimate or from the fraction; None where unknown."""
+    """Rows in all, by the planner's estimate; None where there is none."""
 
 
 def progress_of(alias: str, run: Run) -> Progress:
@@ -99,9 +99,9 @@ def progress_from(run: Run, shards: list[Shard], database: Database) -> Progress
     alive = [shard for shard in is_open if is_alive(shard)]
     holders = tuple(found for shard in is_open if (found := _holder(shard, database)))
     fraction = 1.0 if run.status == status.SUCCEEDED else _fraction(run, shards)
-    if fraction is None and run.rows_expected:
+    if run.rows_expected and rows <= run.rows_expected and run.status != status.SUCCEEDED:
+        # Better than the share of the keys, which may lie together in one corner.
         fraction = min(0.99, rows / run.rows_expected)
-    expected = round(rows / fraction) if fraction and rows else run.rows_expected
     stall = "" if holders else _why_stalled(run, is_open, alive)
     owners = sorted({identity.describe(shard.owner) for shard in is_open if shard.owner})
     silent = tuple(owners) if stall == SILENT else ()
@@ -116,7 +116,7 @@ def progress_from(run: Run, shards: list[Shard], database: Database) -> Progress
         held="; ".join(map(str, holders)),
         holders=holders,
         since_ms=max((shard.beat_at for shard in shards if shard.beat_at), default=None),
-        rows_expected=expected,
+        rows_expected=run.rows_expected,
     )
 
 

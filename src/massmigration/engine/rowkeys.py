@@ -62,7 +62,7 @@ def _encode_one(field: Field[Any, Any], value: Any) -> Any:
         datetime: ("datetime", datetime.isoformat),
         date: ("date", date.isoformat),
         time: ("time", time.isoformat),
-        timedelta: ("seconds", timedelta.total_seconds),
+        timedelta: ("microseconds", lambda span: span // timedelta(microseconds=1)),
         bytes: ("bytes", lambda raw: base64.b64encode(raw).decode("ascii")),
     }
     tagged = converters.get(type(value))
@@ -85,7 +85,7 @@ def _decode_one(value: Any) -> Any:
         "datetime": datetime.fromisoformat,
         "date": date.fromisoformat,
         "time": time.fromisoformat,
-        "seconds": lambda seconds: timedelta(seconds=seconds),
+        "microseconds": lambda count: timedelta(microseconds=count),
         "bytes": base64.b64decode,
     }
     return decoders[tag](raw)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from django.db import connections
+from django.db import Error, connections
 
 from massmigration import capabilities, notices, status
 from massmigration.definitions import SimpleMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import batches, rowkeys
 from massmigration.engine.sources import Source, source_of
-from massmigration.engine.tasks import BatchReport, Options, Task, pacer_for, rest_after, sleep
+from massmigration.engine.tasks import (
+    BatchReport,
+    Options,
+    Task,
+    paced_seconds,
+    pacer_for,
+    rest_after,
+    sleep,
+)
+from massmigration.engine.writing import Writer, writer_of
 from massmigration.exceptions import LostShard, WrongState
 from massmigration.guards import explain
 from massmigration.recorder import control, events, leases, traces
@@ -83,6 +93,7 @@ class _Slice:
         self.tries = 0
         self.source: Source | None = None
         self.pacer: Pacer | None = None
+        self.writer: Writer | None = None
 
     def run(self) -> SliceResult:
         until = time.monotonic() + self.options.seconds
@@ -121,10 +132,11 @@ class _Slice:
         seconds = time.monotonic() - started
         self.tries = 0
         self.rows += outcome.rows
-        if isinstance(task.migration, SimpleMigration):
+        if outcome.is_applied:
             notices.applied(task.alias, task.migration.key, task.run.id)
         if self.pacer is not None:
-            self.pacer.record(seconds, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
+            paced = paced_seconds(seconds, outcome.work, self.pacer.target)
+            self.pacer.record(paced, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
         if self.options.on_batch is not None:
             size = self.pacer.rows if self.pacer else 0
             report = BatchReport(task.alias, task.run, task.shard, outcome.rows, seconds, size)
@@ -144,10 +156,12 @@ class _Slice:
         if self.source is None:
             self.source = source_of(ranged, task.alias)
             self.pacer = pacer_for(ranged, task.alias, task.shard, self.options)
+            self.writer = writer_of(ranged, self.source)
         assert self.pacer is not None
         if ranged.atomic:
-            return batches.run_ranged(task, self.source, self.pacer)
-        return batches.run_bare(task, self.source, self.pacer, self.options.should_stop)
+            return batches.run_ranged(task, self.source, self.pacer, self.writer)
+        should_stop = self.options.should_stop
+        return batches.run_bare(task, self.source, self.pacer, should_stop, self.writer)
 
     def _handle(self, error: Exception) -> None:
         """Sort out what a batch raised: stop, fail, or let it be tried again."""
@@ -161,8 +175,8 @@ class _Slice:
         if isinstance(error, batches.LimitReached):
             self._end_trial()
             raise _Trouble(STOPPED) from error
-        database = capabilities.of(task.alias)
-        lost = database.is_connection_lost(error)
+        databases = [capabilities.of(alias) for alias in self._aliases()]
+        lost = any(database.is_connection_lost(error) for database in databases)
         if self._was_committed():
             if not lost:
                 cause = error.__cause__ or error
@@ -172,19 +186,22 @@ class _Slice:
                 text = f"on_commit: {failure_of(cause)}"
                 events.add(task.alias, task.migration.key, task.run.id, "hook failed", text=text)
             return
-        if lost or database.is_retryable(error):
+        if lost or any(database.is_retryable(error) for database in databases):
             self._try_again(error)
             return
         raise self._failed(self._failure(error), error) from error
+
+    def _aliases(self) -> set[str]:
+        """Give the databases that a batch uses: the record's and the rows'."""
+        return {self.task.alias, self.source.alias if self.source else self.task.alias}
 
     def _was_committed(self) -> bool:
         """Ask a new connection whether the batch that raised was committed after all."""
         task = self.task
         if is_nested(task.alias):
             return False
-        connections[task.alias].close()
-        if self.source is not None and self.source.alias != task.alias:
-            connections[self.source.alias].close()
+        for alias in self._aliases():
+            connections[alias].close()
         before = task.batch_number
         found = self._look()
         if found is None or found.epoch != task.shard.epoch:
@@ -224,6 +241,9 @@ class _Slice:
             text = f"{failure.message} (tried {self.tries} times, at last with one row)"
             failed = Failure(failure.type, text, failure.traceback, failure.row)
             raise self._failed(failed, error) from error
+        if pacer is not None:
+            with contextlib.suppress(Error):
+                leases.note_attempt(task.alias, task.shard, pacer.rows, pacer.span)
         logger.info("%s on %s: batch is tried again: %s", task.migration.key, task.alias, error)
         sleep(random.uniform(0.5, 1) * min(2.0, 0.02 * 2**self.tries), self.options.should_stop)  # noqa: S311
 

@@ -74,8 +74,11 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
         and not query.extra_tables
         and not parents
     )
+    read = queryset.using(alias)
+    # reverse() would turn the order by key, too, and with it lose rows.
+    read.query.standard_ordering = True
     return Source(
-        queryset=queryset.using(alias),
+        queryset=read,
         model=model,
         alias=alias,
         is_plain=is_plain,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from massmigration.models import Run, Shard
 
 FULL_SPEED_SECONDS = 0.5
+FULL_SPEED_REST = 0.005
+"""Where there is one writer: a moment for somebody who wants to pause or cancel the run."""
 
 
 def never() -> bool:
@@ -39,6 +41,9 @@ class Task:
     shard: Shard
     migration: BaseMigration
     owner: str
+
+    rows_before: int = 0
+    """Rows that the whole run had done before this batch; known in trials only."""
 
     batch_number: int | None = None
     """The batch number that was last read under the lock; None before the first time."""
@@ -107,10 +112,26 @@ def pacer_for(migration: RangedMigration, alias: str, shard: Shard, options: Opt
     return pacer
 
 
+def paced_seconds(seconds: float, work: float, target: float) -> float:
+    """Give the seconds by which to choose the next batch's size.
+
+    What every batch costs whatever its size, above all the commit, leaves less of the target to
+    the rows, but never less than half: else batches shrink to one row where a commit alone takes
+    longer than the target, which makes nothing shorter and everything slower.
+
+    Args:
+        seconds: what the batch took in all.
+        work: what of that grows with the number of rows.
+        target: what it should take.
+    """
+    for_rows = max(target - (seconds - work), target / 2)
+    return target * work / for_rows
+
+
 def rest_after(migration: RangedMigration, alias: str, seconds: float, options: Options) -> float:
     """Give how many seconds to rest after a batch that took so many."""
     if options.full_speed:
-        return 0.0
+        return seconds * FULL_SPEED_REST if capabilities.of(alias).single_writer else 0.0
     for choice in (migration.pause_between_batches, get_settings().PAUSE_BETWEEN_BATCHES):
         if choice is not None:
             return choice

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from massmigration import status
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock, control, events
-from massmigration.recorder.locking import lock_in_transaction, locked, transition
+from massmigration.recorder.locking import Locked, lock_in_transaction, locked, transition
 from massmigration.transactions import repeat_when_busy
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def finish(alias: str, run: Run, plan_tail: Callable[[Run], tuple[str, str] | No
 
     def action() -> str:
         with locked(alias, run.migration_key) as found:
-            if found.run is None or found.run.id != run.id or found.run.status != status.RUNNING:
-                return STALE
-            if found.run.is_external:
+            if not _may_close(found, run) or found.run is None or found.run.is_external:
                 return STALE
             shards = Shard.objects.using(alias).filter(run_id=run.id)
             if shards.filter(is_open=True).exists():
@@ -71,10 +69,18 @@ def finish_in_batch(alias: str, run: Run) -> bool:
         False when the run was stopped meanwhile: the caller must roll everything back.
     """
     found = lock_in_transaction(alias, run.migration_key)
-    if found.run is None or found.run.id != run.id or found.run.status != status.RUNNING:
+    if not _may_close(found, run) or found.run is None:
         return False
     succeed(alias, found.run)
     return True
+
+
+def _may_close(found: Locked, run: Run) -> bool:
+    """Tell whether the locked record and run are this run's, and neither says that it rests."""
+    if found.run is None or found.run.id != run.id or found.run.status != status.RUNNING:
+        return False
+    record = found.record
+    return record is not None and not record.has_error and not record.is_applied
 
 
 def succeed(alias: str, run: Run) -> None:

@@ -9,7 +9,7 @@ from massmigration.models import Event, MigrationRecord, Run, Shard, Trace
 from massmigration.recorder import clock
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 
 def prune(alias: str, older_than: timedelta) -> int:
@@ -22,9 +22,10 @@ def prune(alias: str, older_than: timedelta) -> int:
     Returns:
         How many runs were deleted.
     """
+    before = clock.now(alias) - older_than
     ended = Run.objects.using(alias).filter(
         status__in=[status.SUCCEEDED, status.FAILED, status.CANCELLED],
-        ended_at__lt=clock.now(alias) - older_than,
+        ended_at__lt=before,
     )
     deleted = 0
     for run in ended:
@@ -36,4 +37,16 @@ def prune(alias: str, older_than: timedelta) -> int:
         Event.objects.using(alias).filter(run_id=run.id).delete()
         Run.objects.using(alias).filter(id=run.id).delete()
         deleted += 1
+    _prune_events(alias, before)
     return deleted
+
+
+def _prune_events(alias: str, before: datetime) -> None:
+    """Delete old events that belong to no run and no record: of fakes that were forgotten."""
+    old = Event.objects.using(alias).filter(at__lt=before)
+    ids = set(old.values_list("run_id", flat=True).distinct())
+    known = set(Run.objects.using(alias).filter(id__in=ids).values_list("id", flat=True))
+    records = MigrationRecord.objects.using(alias).filter(attempt_uuid__in=ids)
+    known |= set(records.values_list("attempt_uuid", flat=True))
+    for run_id in ids - known:
+        old.filter(run_id=run_id).delete()

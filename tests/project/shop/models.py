@@ -55,3 +55,35 @@ if django.VERSION >= (5, 2):
 
         def __str__(self) -> str:
             return f"{self.tenant}/{self.number}"
+
+
+class ItemProxy(Item):
+    class Meta:
+        proxy = True
+
+    def __str__(self) -> str:
+        return f"proxy of {self.name}"
+
+
+class MomentItem(models.Model):
+    at = models.DateTimeField(primary_key=True)
+    n = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.at)
+
+
+class DecimalItem(models.Model):
+    code = models.DecimalField(max_digits=12, decimal_places=4, primary_key=True)
+    n = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.code)
+
+
+class OneToOneItem(models.Model):
+    item = models.OneToOneField(Item, on_delete=models.CASCADE, primary_key=True)
+    n = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"beside {self.item_id}"

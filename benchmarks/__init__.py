@@ -1,0 +1,1 @@
+"""What the framework costs, measured against loops written by hand: `make bench`."""

@@ -1,0 +1,106 @@
+"""Times of competitors that take turns, and what is made of them."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to do the work."""
+
+    name: str
+    run: Callable[[], object]
+    share: int = 1
+    """It does one row in so many, where a run of all rows would take minutes."""
+
+
+@dataclass
+class Times:
+    """Seconds of each repeat for all rows: on the wall, and of CPU."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.wall)
+
+    @property
+    def spread(self) -> float:
+        """From the fastest to the slowest, as a share of the median."""
+        return (max(self.wall) - min(self.wall)) / self.median
+
+
+@dataclass
+class Table:
+    """A result for people (the cells are text) and for programs (`data`)."""
+
+    title: str
+    note: str
+    columns: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+    data: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A sentence that was promised, and what was measured of it."""
+
+    text: str
+    measured: str
+    holds: bool
+
+
+def take_turns(
+    contenders: list[Contender],
+    repeats: int,
+    *,
+    cpu_seconds: Callable[[], float],
+    before: Callable[[Contender], None],
+    after: Callable[[Contender], None],
+    say: Callable[[str], None],
+) -> dict[str, Times]:
+    """Run them all in turn, again and again, every second time in reverse.
+
+    The first turn warms caches and is thrown away. `before` and `after` are not timed.
+    """
+    times = {contender.name: Times() for contender in contenders}
+    for repeat in range(repeats + 1):
+        for contender in contenders[:: -1 if repeat % 2 else 1]:
+            before(contender)
+            gc.collect()
+            cpu, wall = cpu_seconds(), time.perf_counter()
+            contender.run()
+            wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+            after(contender)
+            if repeat:
+                times[contender.name].wall.append(wall * contender.share)
+                times[contender.name].cpu.append(cpu * contender.share)
+                say(f"{repeat}/{repeats} {contender.name}: {wall:.2f} s")
+    return times
+
+
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    """Compare pair by pair, so that a slow minute of the machine slows both sides."""
+    return [mine / other for mine, other in zip(ours, theirs, strict=True)]
+
+
+def median(values: list[float]) -> float:
+    """Give the middle of them."""
+    return statistics.median(values)
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    """Time one call."""
+    gc.collect()
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started

@@ -1,0 +1,1 @@
+"""Cities of the world, and a search key for their names."""
