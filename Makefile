@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick slow test-matrix servers demo lint format types imports docs screenshots bench crash clean
+.PHONY: help test quick slow test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,10 @@ servers: ## start throwaway servers by hand and say where they are
 demo: ## a site with real data, to look at
 	$(SETUP) test
 	$(BIN)/python demo/run.py $(ARGS)
+
+demo-pages: ## the web pages on the demo's data, with a worker
+	$(SETUP) test
+	$(BIN)/python demo/pages.py $(ARGS)
 
 lint: ## ruff: rules and format
 	$(SETUP) lint test
