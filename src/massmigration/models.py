@@ -69,6 +69,8 @@ class MigrationRecord(models.Model):
     class Meta:
         verbose_name = _("migration record")
         verbose_name_plural = _("migration records")
+        # Django's own "view" lets a user look at our pages; this one lets them act.
+        permissions = [("operate_migrationrecord", "Can run and control mass migrations")]
 
     def __str__(self) -> str:
         return self.key
@@ -199,3 +201,18 @@ class Looker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class Trace(models.Model):
+    """How many rows a run had done when: one row for each run, of bounded size.
+
+    Times are milliseconds since 1970 in UTC by the database's clock.
+    """
+
+    run_id = models.UUIDField(primary_key=True, editable=False)
+    interval = models.BigIntegerField(help_text="Milliseconds between points; grows with the run.")
+    last_at = models.BigIntegerField(help_text="Time of the last point.")
+    points = models.TextField(help_text="JSON: pairs of time and rows done by then.")
+
+    def __str__(self) -> str:
+        return f"trace of {self.run_id}"
