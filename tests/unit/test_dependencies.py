@@ -7,7 +7,8 @@ from pathlib import Path
 import massmigration
 
 PACKAGE = Path(massmigration.__file__).parent
-OPTIONAL = {"celery", "rq", "django_rq", "django_tasks", "djangae", "gcloudc", "uwsgi", "google"}
+# pytest only where a project asks for our fixtures.
+OPTIONAL = {"pytest", "celery", "rq", "django_rq", "django_tasks", "djangae", "gcloudc", "uwsgi", "google"}
 ALLOWED = {*sys.stdlib_module_names, "django", "asgiref", "massmigration", *OPTIONAL}
 
 
