@@ -34,7 +34,7 @@ UNKNOWN_SETTING: Final = "massmigration.W005"
 WRONG_SETTING: Final = "massmigration.W006"
 MALFORMED_DEPENDENCY: Final = "massmigration.W007"
 
-NO_PAGES: Final = "massmigration.W020"
+NO_PAGES: Final = "massmigration.W022"
 
 _GRAPH: Final = {
     MISSING: (

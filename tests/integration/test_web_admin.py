@@ -159,7 +159,7 @@ def test_the_list_opens_where_our_addresses_are_not_included(client):
         assert f'href="{LIST}a_3A1/change/"' in page.content.decode()
 
 
-@pytest.mark.parametrize(("urlconf", "ids"), [(__name__, ["massmigration.W020"]), (None, [])])
+@pytest.mark.parametrize(("urlconf", "ids"), [(__name__, ["massmigration.W022"]), (None, [])])
 def test_a_check_warns_where_our_addresses_are_not_included(urlconf, ids):
     with override_settings(**({"ROOT_URLCONF": urlconf} if urlconf else {})):
         assert [each.id for each in check_urls(None)] == ids
