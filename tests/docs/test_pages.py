@@ -15,13 +15,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts),
 ]
-<<<<<<< HEAD
-NOT_PYTHON = re.compile(
-    r"massmigration\.(W\d+|\d{4}_|(view|operate)_migrationrecord|backends\.djangae)"
-)
-=======
 NOT_PYTHON = re.compile(r"massmigration\.(W\d+|\d{4}_|\w+_migrationrecord|backends\.djangae)")
->>>>>>> main
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
