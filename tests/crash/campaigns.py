@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KILLED = -9
 PATIENCE = 120.0
+EARLY = 0.2
+LATEST = 2.0
 
 
 @dataclass
@@ -26,6 +28,8 @@ class Result:
     """What a campaign did, and what came of it."""
 
     kills: int = 0
+    """How often it was killed, or whatever else was done to it."""
+
     retries: int = 0
     """How often a run had given up on a batch at which twenty workers in a row had died."""
 
@@ -35,6 +39,15 @@ class Result:
     doubled: int = 0
     wrong: list[str] = field(default_factory=list)
     """Outcomes that are not what they should be, with the seed that led there."""
+
+    def add_all(self, other: Result) -> None:
+        self.kills += other.kills
+        self.retries += other.retries
+        self.runs += other.runs
+        self.rows += other.rows
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.wrong += other.wrong
 
     def add(self, outcome: scene.Outcome, seed: int) -> None:
         self.runs += 1
@@ -53,8 +66,8 @@ class Deaths:
     fault: Callable[[random.Random], Fault] | None = None
     """At which point the next worker dies; None: at a random moment."""
 
-    within: float = 0.15
-    """The random moment lies so many seconds after the worker's start."""
+    within: float = 0.1
+    """The random moment lies so many seconds after the worker's start or its first claim."""
 
 
 def at(point: str) -> Deaths:
@@ -64,12 +77,16 @@ def at(point: str) -> Deaths:
 
 def _fault(chance: random.Random, point: str) -> Fault:
     # What is outside of batches is reached seldom: at the first visit or perhaps never.
-    most = {"in operation": 20}.get(point, 5 if point in OF_A_BATCH else 1)
+    most = {"in operation": 20}.get(point, 5 if point in {*OF_A_BATCH, "before writing"} else 1)
     return Fault("kill", point, chance.randint(1, most))
 
 
 ANYWHERE = Deaths(
     "SIGKILL at a named point", lambda chance: _fault(chance, chance.choice(OF_A_SLICE))
+)
+IN_BULK = Deaths(
+    "SIGKILL at a named point",
+    lambda chance: _fault(chance, chance.choice((*OF_A_BATCH, "before writing"))),
 )
 ANY_MOMENT = Deaths("SIGKILL at a random moment")
 
@@ -110,11 +127,8 @@ def one_run(
     due: list[tuple[float, int]] = []
     alive: set[int] = set()
     until = time.monotonic() + PATIENCE
-    while True:
-        if time.monotonic() > until:
-            nursery.end_all()
-            msg = f"seed {seed}: the run was not done within {PATIENCE} s\n{nursery.said()[-3000:]}"
-            raise AssertionError(msg)
+    while scene.run_status(alias, key) != "succeeded":
+        _check(time.monotonic() < until, f"seed {seed}: not done within {PATIENCE} s", nursery)
         while len(alive) < workers:
             started += 1
             to_die = kills + len(alive) < most
@@ -123,25 +137,45 @@ def one_run(
             pid = nursery.work(alias, *faults, host=host, slice_seconds=slice_seconds, **options)
             alive.add(pid)
             if to_die and not deaths.fault:
+                # Some die before they have done anything, most in the middle of it.
+                early = chance.random() < EARLY
+                wait = chance.uniform(0, deaths.within) if early else LATEST
+                heapq.heappush(due, (time.monotonic() + wait, pid))
+        endings = _next_endings(nursery, due, chance, deaths)
+        alive -= set(endings)
+        kills += sum(code == KILLED for code in endings.values())
+        _check(set(endings.values()) <= {0, KILLED}, f"seed {seed}: {endings}", nursery)
+        if scene.run_status(alias, key) == "failed":
+            retries += 1
+            api.retry(key, alias)
+    nursery.end_all()
+    return kills, retries
+
+
+def _next_endings(
+    nursery: Nursery, due: list[tuple[float, int]], chance: random.Random, deaths: Deaths
+) -> dict[int, int]:
+    """Kill when it is time, until some worker has ended."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        while nursery.at_work:
+            pid = nursery.at_work.pop()
+            if any(pid == other for _, other in due):
                 moment = time.monotonic() + chance.uniform(0, deaths.within)
                 heapq.heappush(due, (moment, pid))
         while due and due[0][0] <= time.monotonic():
             nursery.signal(heapq.heappop(due)[1])
-        wait = due[0][0] - time.monotonic() if due else 0.5
-        for pid, code in nursery.poll(max(0.0, min(wait, 0.5))).items():
-            alive.discard(pid)
-            if code == KILLED:
-                kills += 1
-            elif code:
-                msg = f"seed {seed}: a worker ended with {code}:\n{nursery.said()[-3000:]}"
-                raise AssertionError(msg)
-            status = scene.run_status(alias, key)
-            if status == "succeeded":
-                nursery.end_all()
-                return kills, retries
-            if status == "failed":
-                retries += 1
-                api.retry(key, alias)
+        wait = due[0][0] - time.monotonic() if due else until - time.monotonic()
+        endings = nursery.poll(max(0.0, wait))
+        if endings:
+            return endings
+    return {}
+
+
+def _check(is_right: bool, text: str, nursery: Nursery) -> None:
+    if not is_right:
+        nursery.end_all()
+        raise AssertionError(f"{text}\n{nursery.said()[-3000:]}")
 
 
 def many_runs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -225,3 +226,42 @@ def traffic(
     found.theirs_lost += [pk for pk in did["deleted"] if pk in there]
     found.theirs_lost += [pk for pk in did["inserted"] if there.get(pk, (2, ""))[0] > 1]
     return found
+
+
+def launch_storm(nursery: Nursery, alias: str, *, seed: int) -> Result:
+    """Launch from everywhere at once, and run what was launched."""
+    result = Result(kills=57)
+    scene.clear(alias)
+    scene.fill(alias, scene.COUNT, 50)
+    outcomes = launch_at_once(nursery, alias, processes=8, threads=50)
+    if sorted(outcomes) != ["MigrationAlreadyStarted"] * 56 + ["launched"]:
+        result.wrong.append(f"seed {seed}: {Counter(outcomes)}")
+    finish(nursery, alias)
+    result.add(scene.outcome(alias), seed)
+    return result
+
+
+def doubled_messages(nursery: Nursery, alias: str, *, seed: int) -> Result:
+    """Tell six workers at once, six times each, of the same run."""
+    result = Result(kills=36)
+    scene.clear(alias)
+    scene.launch(alias, rows=150)
+    ((run_id,),) = scene.ask(alias, "SELECT id FROM massmigration_run")
+    words = {"run_ids": [str(run_id)] * 6, "at": time.time() + 0.1}
+    pids = [nursery.fork("deliver", alias, host=f"host-{i % 3}", **words) for i in range(6)]
+    for pid in pids:
+        nursery.result(pid)
+    finish(nursery, alias)
+    result.add(scene.outcome(alias), seed)
+    return result
+
+
+def busy_application(nursery: Nursery, alias: str, *, seed: int) -> Result:
+    """Let an application write while a run goes on; rows count as lost or doubled by their sum."""
+    found = traffic(nursery, alias, seed=seed, workers=2)
+    assert found.outcome is not None
+    result = Result(kills=found.writes, runs=1, rows=found.outcome.rows)
+    result.lost = len(found.ours_lost) + len(found.theirs_lost)
+    if result.lost or found.outcome.record != "applied" or found.outcome.open_shards:
+        result.wrong.append(f"seed {seed}: {found.ours_lost} {found.theirs_lost} {found.outcome}")
+    return result

@@ -17,7 +17,8 @@ from django.db import connections
 
 from massmigration.engine import points
 
-OF_A_SLICE = (*tuple(name for name in points.NAMES if "enqueue" not in name), "in operation")
+NOT_OF_A_SLICE = {"before enqueue", "after enqueue", "before writing"}
+OF_A_SLICE = (*(name for name in points.NAMES if name not in NOT_OF_A_SLICE), "in operation")
 _FIRST, _LAST = (OF_A_SLICE.index(name) for name in ("before hold", "after commit"))
 OF_A_BATCH = (*OF_A_SLICE[_FIRST : _LAST + 1], "in operation")
 UNDER_THE_LOCK = tuple(name for name in OF_A_BATCH if name not in {"before hold", "after commit"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import threading
@@ -27,11 +28,12 @@ from tests.project.shop.models import Item
 
 
 def do(command: dict[str, Any]) -> int:
-    """Do one job; what it gives and how many faults it met go to the file that the command names."""
+    """Do one job; what it gives, and how many faults it met, go to a file."""
     settings = {f"MASSMIGRATION_{name}": value for name, value in command["settings"].items()}
     alias = command["alias"]
     injector = Injector([Fault.parse(text) for text in command["faults"]], alias)
     points.handlers.append(injector)
+    points.handlers.append(_Reporter(command["report"]))
     if command["host"]:
         identity._host = lambda: command["host"]  # its death is seen by the end of its lease
     with override_settings(**settings, **command["django"]):
@@ -42,6 +44,18 @@ def do(command: dict[str, Any]) -> int:
     if command["answer"]:
         Path(command["answer"]).write_text(json.dumps([result, injector.done]))
     return 0
+
+
+class _Reporter:
+    """Tells the tests once that this worker has its first shard."""
+
+    def __init__(self, pipe: int) -> None:
+        self.pipe = pipe
+
+    def __call__(self, point: str) -> None:
+        if point == "after claim" and self.pipe:
+            os.write(self.pipe, json.dumps({"at work": os.getpid()}).encode() + b"\n")
+            self.pipe = 0
 
 
 def work(

@@ -30,6 +30,9 @@ class Nursery:
         self.environment = os.environ | (environment or {})
         self.endings: dict[int, int] = {}
         self.alive: set[int] = set()
+        self.at_work: list[int] = []
+        """Processes that have claimed their first shard; whoever looks, takes them away."""
+
         self.answers: dict[int, str] = {}
         self.seeds = itertools.count(seed)
         self.buffer = b""
@@ -95,10 +98,11 @@ class Nursery:
         return self._answer("signalled")["signalled"] is not None
 
     def poll(self, timeout: float) -> dict[int, int]:
-        """Wait until a process has ended; gives the exit codes of those that have, once."""
+        """Wait until a process has ended or is at work; gives the exit codes of the ended, once."""
         until = time.monotonic() + timeout
         while not self.endings and (left := until - time.monotonic()) > 0:
-            self._read(left)
+            if self._read(left) and self.at_work:
+                break
         endings, self.endings = self.endings, {}
         return endings
 
@@ -143,7 +147,7 @@ class Nursery:
         until = time.monotonic() + 20
         while self.alive and time.monotonic() < until:
             self._read(0.1)
-        self.endings = {}
+        self.endings, self.at_work = {}, []
 
     def said(self) -> str:
         """Give what the workers wrote to stderr."""
@@ -181,4 +185,6 @@ class Nursery:
             if "ended" in answer:
                 self.endings[answer["ended"]] = answer["code"]
                 self.alive.discard(answer["ended"])
+            elif "at work" in answer:
+                self.at_work.append(answer["at work"])
         return answers

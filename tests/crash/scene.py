@@ -27,6 +27,7 @@ BY_UUID = "shop:0203_count_by_uuid"
 WHOLE_ROWS = "shop:0204_whole_rows"
 ONCE_A_RUN = "shop:0205_once_a_run"
 PACED = "shop:0207_paced"
+IN_BULK = "shop:0208_count_in_bulk"
 SIMPLE = "shop:0206_simple"
 
 MODELS = {BY_UUID: UUIDItem}

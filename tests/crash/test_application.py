@@ -16,7 +16,7 @@ from tests.crash.faults import Fault
 from tests.project.shop.models import ChildItem, Item
 
 
-@pytest.mark.parametrize("key", [scene.WHOLE_ROWS, scene.IN_SETS])
+@pytest.mark.parametrize("key", [scene.WHOLE_ROWS, scene.IN_SETS, scene.IN_BULK])
 def test_no_write_of_either_side_is_lost(alias, nursery, key):
     """The operation writes whole rows; updates, deletes, inserts and locks of others wait."""
     found = disturbances.traffic(nursery, alias, seed=1, key=key, workers=2)

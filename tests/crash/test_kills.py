@@ -56,12 +56,10 @@ def test_workers_on_other_hosts_may_die_and_leases_may_be_short(alias, nursery):
     assert (result.lost, result.doubled, result.wrong) == (0, 0, [])
 
 
-@pytest.mark.parametrize("key", [scene.IN_SETS, scene.BY_UUID])
+@pytest.mark.parametrize("key", [scene.IN_SETS, scene.BY_UUID, scene.IN_BULK])
 def test_other_kinds_of_work_die_as_well(alias, nursery, key):
-    workers = 1 if key == scene.IN_SETS else 3
-    result = campaigns.many_runs(
-        nursery, alias, campaigns.ANYWHERE, seed=3, kills=12, key=key, workers=workers
-    )
+    deaths = campaigns.IN_BULK if key == scene.IN_BULK else campaigns.ANYWHERE
+    result = campaigns.many_runs(nursery, alias, deaths, seed=3, kills=12, key=key, workers=2)
 
     assert (result.lost, result.doubled, result.wrong) == (0, 0, [])
 

@@ -97,6 +97,7 @@ class Server:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             with contextlib.suppress(OSError, AttributeError):  # Linux: never outlive the parent
                 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            command["report"] = os.dup(1)
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 0)
             os.dup2(2, 1)

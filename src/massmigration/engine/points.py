@@ -15,6 +15,7 @@ NAMES: Final = (
     "before hold",  # once for each batch, before its transaction
     "after hold",  # from here to "after checkpoint": inside of the batch's transaction
     "after read",
+    "before writing",  # only where the engine writes (`update_fields`)
     "after operation",
     "before checkpoint",
     "after checkpoint",  # the last moment before the commit
