@@ -84,7 +84,17 @@ class Reads:
             self.look(child)
 
 
+@pytest.fixture
+def long_table(alias):
+    """Give back what dead rows take: the planner would think of them in later tests."""
+    yield
+    if alias == "postgresql":
+        with connections[alias].cursor() as cursor:
+            cursor.execute("TRUNCATE shop_item CASCADE")
+
+
 @pytest.mark.db("postgresql")
+@pytest.mark.usefixtures("long_table")
 @pytest.mark.parametrize("cls", [Sparse, SparseSaved])
 def test_keys_and_rows_are_walked_once_in_bounded_batches(alias, register, cls):
     fill(alias, ROWS)

@@ -475,7 +475,17 @@ def test_mariadb_finds_each_row_by_its_key(alias, model):
     assert [row[3] for row in plan] == ["eq_ref"]
 
 
+@pytest.fixture
+def long_table(alias):
+    """Give back what dead rows take: the planner would think of them in later tests."""
+    yield
+    if alias == "postgresql":
+        with connections[alias].cursor() as cursor:
+            cursor.execute("TRUNCATE shop_item CASCADE")
+
+
 @pytest.mark.db("postgresql")
+@pytest.mark.usefixtures("long_table")
 @pytest.mark.parametrize("analysed", [True, False])
 def test_postgresql_finds_rows_by_their_keys_in_a_long_table(alias, analysed):
     with connections[alias].cursor() as cursor:
