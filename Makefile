@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick slow test-matrix servers demo lint format types imports docs bench crash clean
+.PHONY: help test quick slow test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ demo: ## a site with real data, to look at
 	$(SETUP) test
 	$(BIN)/python demo/run.py $(ARGS)
 
+demo-pages: ## the web pages on the demo's data, with a worker
+	$(SETUP) test
+	$(BIN)/python demo/pages.py $(ARGS)
+
 lint: ## ruff: rules and format
 	$(SETUP) lint test
 	$(BIN)/ruff check .
@@ -64,6 +68,11 @@ imports: ## import-linter: dependencies point one way
 docs: ## the documentation, warnings are errors
 	$(SETUP) docs
 	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
+
+screenshots: ## the pictures of the pages in README and docs, from real runs
+	$(PYTHON) scripts/install_servers.py
+	$(SETUP) test screenshots
+	$(BIN)/python scripts/screenshots.py
 
 bench: ## benchmarks on durable servers
 	$(PYTHON) scripts/install_servers.py

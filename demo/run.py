@@ -64,6 +64,11 @@ def main() -> None:
         ):
             print(f"  {command_line('massmigration', *words.split())}")
             print(f"      # {why}")
+        place = f"DEMO_DATA={DATA} " if os.environ.get("DEMO_DATA") else ""
+        print(f"  {place}make demo-pages")
+        print(
+            "      # the web pages on this data: http://127.0.0.1:8000/, user demo, password demo"
+        )
 
 
 # --- a database with a table that is in use -----------------------------------------------------

@@ -1,4 +1,4 @@
-"""Install the database servers that the tests need, where that is ours to do.
+"""Install the programs that the tests need, where that is ours to do.
 
 As root on a Debian-like machine it installs what is missing. Elsewhere it names what to install and
 goes on, since the tests say what they left out; with MASSMIGRATION_REQUIRE_SERVERS=1 it fails.
@@ -13,7 +13,12 @@ import sys
 from pathlib import Path
 
 PLACES = [os.environ.get("PATH", os.defpath), "/usr/sbin"]
-PACKAGES = {"initdb": "postgresql", "mariadbd": "mariadb-server"}
+PACKAGES = {
+    "initdb": "postgresql",
+    "mariadbd": "mariadb-server",
+    "chromium": "chromium",  # the pages are tested in it
+    "msgfmt": "gettext",  # translations are compared with the texts
+}
 
 
 def missing() -> list[str]:
@@ -36,7 +41,7 @@ def main() -> None:
         return
     print(f"NOT TESTED without: {' '.join(left)} (sudo apt-get install {' '.join(left)})")
     if os.environ.get("MASSMIGRATION_REQUIRE_SERVERS") == "1":
-        sys.exit("MASSMIGRATION_REQUIRE_SERVERS=1, and a server is missing.")
+        sys.exit("MASSMIGRATION_REQUIRE_SERVERS=1, and a program is missing.")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db import Error, InterfaceError, OperationalError, ProgrammingError
-
-from massmigration import aliases as database_aliases
 from massmigration import identity, status
+from massmigration.asking import Answer, describe_trouble
 from massmigration.backends import worker as local_worker
 from massmigration.backends.local import LocalBackend
 from massmigration.backends.queue import Message, QueueBackend
@@ -26,13 +24,26 @@ from massmigration.engine.slices import SliceResult
 from massmigration.engine.tasks import BatchReport, ClaimReport, Options
 from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
 from massmigration.keys import MigrationKey
-from massmigration.loading import store
 from massmigration.models import MigrationRecord, Run
-from massmigration.recorder import control, lookers, pruning
+from massmigration.overview import (
+    DatabaseStatus,
+    Detail,
+    MigrationStatus,
+    look_at_all,
+    look_at_live,
+    look_at_one,
+    look_at_record,
+    look_at_run,
+    status_of,
+)
+from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
+from massmigration.recorder import control, events, lookers, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
+
+    from django.db import Error
 
 FOREGROUND = "foreground"
 
@@ -47,11 +58,15 @@ __all__ = [
     "MISSING",
     "STOPPED",
     "UNREACHABLE",
+    "Answer",
     "BatchReport",
     "ClaimReport",
     "DatabaseStatus",
+    "Detail",
     "Driven",
+    "InForce",
     "MigrationStatus",
+    "Preflight",
     "Progress",
     "RunRequest",
     "SliceResult",
@@ -66,10 +81,16 @@ __all__ = [
     "get_all_migrations",
     "initiate_migration",
     "launch",
+    "look_at_all",
+    "look_at_live",
+    "look_at_one",
+    "look_at_record",
+    "look_at_run",
     "migration_is_applied",
     "migration_is_in_progress",
     "migration_was_started",
     "pause",
+    "preflight",
     "progress_of",
     "prune",
     "recorded_keys",
@@ -78,6 +99,7 @@ __all__ = [
     "retry",
     "run",
     "seconds_since_looked",
+    "settings_in_force",
     "status_of",
     "statuses",
     "waits_for_worker",
@@ -155,6 +177,9 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
         # Only our engine can replace a run in one step.
         control.forget(db_alias, migration.key, by=by)
     migration.launch(db_alias)
+    if by:
+        # The launch itself was in code that does not know who asked.
+        events.add(db_alias, migration.key, None, "launch asked for", by)
 
 
 @dataclass
@@ -412,51 +437,9 @@ def _carry_on(alias: str, run: Run) -> None:
 # Looking ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class MigrationStatus:
-    """One migration on one database."""
-
-    key: str
-    db_alias: str
-    state: str
-    """`not run`, `applied`, `faked`, `errored`, `broken`, or a status of its run."""
-
-    is_allowed: bool
-    record: MigrationRecord | None
-    run: Run | None
-    progress: Progress | None
-    note: str = ""
-    """What is wrong with it: broken file, missing code, an error, why it is stalled."""
-
-
-@dataclass(frozen=True)
-class DatabaseStatus:
-    """All migrations on one database."""
-
-    db_alias: str
-    migrations: tuple[MigrationStatus, ...]
-    problem: str = ""
-    """Why nothing can be said of the database; "" when it answered."""
-
-    seconds_since_looked: float | None = None
-    """How long ago somebody looked for work; None: not within a week."""
-
-
 def statuses(aliases: list[str] | None = None) -> list[DatabaseStatus]:
     """Say of each database what it has had. Never raises because of a migration or a database."""
-    chosen = database_aliases.managed_aliases() if aliases is None else aliases
-    return [_status_of(alias) for alias in chosen]
-
-
-def status_of(key: str, db_alias: str) -> MigrationStatus:
-    """Say of one migration how it stands on one database.
-
-    Raises:
-        django.db.Error: when the database does not answer.
-    """
-    record = MigrationRecord.objects.using(db_alias).filter(key=key).first()
-    run = None if record is None else _run_of(record, db_alias)
-    return _one(db_alias, key, record, {} if run is None else {run.id: run})
+    return look_at_all(aliases)
 
 
 def recorded_keys(db_alias: str, app_label: str) -> list[str]:
@@ -476,71 +459,6 @@ def seconds_since_looked(db_alias: str) -> float | None:
         django.db.Error: when the database does not answer.
     """
     return lookers.seconds_since_last(db_alias)
-
-
-def _status_of(alias: str) -> DatabaseStatus:
-    try:
-        records = {record.key: record for record in MigrationRecord.objects.using(alias).all()}
-        ids = [record.attempt_uuid for record in records.values()]
-        runs = {run.id: run for run in Run.objects.using(alias).filter(id__in=ids)}
-        looked = lookers.seconds_since_last(alias)
-        rows = [_one(alias, key, records.get(key), runs) for key in _all_keys(records)]
-    except Error as error:
-        return DatabaseStatus(alias, (), problem=describe_trouble(error))
-    return DatabaseStatus(alias, tuple(rows), seconds_since_looked=looked)
-
-
-def _one(
-    alias: str, key: str, record: MigrationRecord | None, runs: dict[object, Run]
-) -> MigrationStatus:
-    migration = installed(key)
-    broken = next((each for each in store.broken if each.key == key), None)
-    run = runs.get(record.attempt_uuid) if record is not None else None
-    progress = progress_of(alias, run) if run is not None else None
-    note = ""
-    if broken is not None:
-        note = f"broken file {broken.path}: {broken.error}"
-    elif migration is None:
-        note = "its code is gone"
-    elif progress is not None and progress.stalled:
-        note = progress.stalled
-    if record is not None and record.has_error:
-        note = record.last_error if not note else f"{note}; {record.last_error}"
-    allowed = migration is None or alias in migration.get_allowed_db_aliases()
-    state = _state(record, run, is_broken=broken is not None)
-    return MigrationStatus(key, alias, state, allowed, record, run, progress, note)
-
-
-def _state(record: MigrationRecord | None, run: Run | None, *, is_broken: bool) -> str:
-    if record is None:
-        return "broken" if is_broken else "not run"
-    if record.has_error:
-        return run.status if run is not None and run.status == status.CANCELLED else "errored"
-    if record.is_applied:
-        return "faked" if record.was_faked else "applied"
-    return run.status if run is not None else status.RUNNING
-
-
-def _all_keys(records: dict[str, MigrationRecord]) -> list[str]:
-    known = {migration.key for migration in store.all} | {each.key for each in store.broken}
-    keys = []
-    for key in known | set(records):
-        try:
-            keys.append(MigrationKey.parse(key))
-        except ValueError:
-            keys.append(MigrationKey(key, ""))
-    ordered = sorted(keys, key=lambda each: (each.app_label, each.number, each.name))
-    return [str(each) if each.name else each.app_label for each in ordered]
-
-
-def describe_trouble(error: Error) -> str:
-    """Say in one sentence what a database answered, or that it did not."""
-    text = str(error).strip().partition("\n")[0]
-    if "massmigration_" in text and isinstance(error, OperationalError | ProgrammingError):
-        return f"our tables are missing or old ({text}); run `manage.py migrate --database ALIAS`"
-    if isinstance(error, OperationalError | InterfaceError):
-        return f"the database does not answer: {text}"
-    return f"the database refused: {text}"
 
 
 def _run_of(record: MigrationRecord, alias: str) -> Run | None:

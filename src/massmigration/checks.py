@@ -8,8 +8,11 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.core import checks as django_checks
+from django.urls import NoReverseMatch, reverse
 
+from massmigration import code_checks
 from massmigration.conf import get_settings, known_settings, unknown_settings
 from massmigration.exceptions import SettingsError
 from massmigration.loading import MigrationGraph, store
@@ -30,6 +33,8 @@ SAME_NUMBER: Final = "massmigration.W004"
 UNKNOWN_SETTING: Final = "massmigration.W005"
 WRONG_SETTING: Final = "massmigration.W006"
 MALFORMED_DEPENDENCY: Final = "massmigration.W007"
+
+NO_PAGES: Final = "massmigration.W022"
 
 _GRAPH: Final = {
     MISSING: (
@@ -56,6 +61,8 @@ def register_all() -> None:
     django_checks.register(check_files, TAG)
     django_checks.register(check_dependencies, TAG)
     django_checks.register(check_settings, TAG)
+    code_checks.register_all(TAG)
+    django_checks.register(check_urls, TAG, django_checks.Tags.urls)
 
 
 def check_files(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
@@ -84,6 +91,22 @@ def check_dependencies(app_configs: Sequence[AppConfig] | None, **_: Any) -> lis
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Warn of settings that are not ours though they look it, and of values of no use."""
     return [*_unknown(), *_wrong()]
+
+
+def check_urls(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Warn where the pages cannot be reached."""
+    del app_configs
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return []
+    try:
+        reverse("massmigration_manage")
+    except NoReverseMatch:
+        text = "The pages of massmigration are not in your URLs, so nobody can open them."
+        hint = 'Add path("migrations/", include("massmigration.urls")) to your root URLconf.'
+        return [django_checks.Warning(text, hint=hint, id=NO_PAGES)]
+    except Exception:  # noqa: BLE001 - Django says itself what is wrong with the URLconf
+        return []
+    return []
 
 
 def _unknown() -> Iterator[CheckMessage]:

@@ -31,6 +31,13 @@ class Settings:
     RECORD_CACHE_TIMEOUT: float = 60
     """How long "this migration is applied" may be remembered by a process."""
 
+    ENFORCE: bool | None = None
+    """Whether code waits for the migrations that it requires. None: yes, but in tests only where
+    `skip_in_tests=False`. True: in tests too. False: nowhere."""
+
+    RETRY_AFTER: float = 60
+    """What a view that waits for a migration tells clients in its Retry-After header."""
+
     DATABASES: tuple[str, ...] | None = None
     """Aliases to manage. None: those on which the router allows our record table."""
 
@@ -76,7 +83,8 @@ class Settings:
 
 
 _POSITIVE = ("LEASE", "BATCH_SECONDS", "MAX_BATCH_SIZE", "MAX_BATCH_HOLD", "SLICE_SECONDS")
-_NOT_NEGATIVE = ("RECORD_CACHE_TIMEOUT", "PAUSE_BETWEEN_BATCHES", "POLL_SECONDS")
+_SWITCHES = ("LOCAL_THREAD", "ENFORCE")
+_NOT_NEGATIVE = ("RECORD_CACHE_TIMEOUT", "RETRY_AFTER", "PAUSE_BETWEEN_BATCHES", "POLL_SECONDS")
 
 
 @cache
@@ -119,8 +127,9 @@ def _checked(name: str, value: Any) -> Any:  # noqa: C901 - one branch for each 
         optional = name == "PAUSE_BETWEEN_BATCHES"
         if not (optional and value is None) and not (number and value >= 0):
             raise _wrong(name, value, "a number, 0 or more")
-    elif name == "LOCAL_THREAD":
-        if not isinstance(value, bool):
+    elif name in _SWITCHES:
+        optional = name == "ENFORCE"
+        if not (optional and value is None) and not isinstance(value, bool):
             raise _wrong(name, value, "True or False")
     elif name == "DATABASES":
         if value is None:

@@ -8,7 +8,7 @@ to the letter and gets no new column: 0.3.x processes insert into it during a ro
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.utils import timezone
@@ -16,9 +16,23 @@ from django.utils.translation import gettext_lazy as _
 
 from massmigration.fields import ComputedBooleanField, ComputedCharField, ComputedDateTimeField
 from massmigration.keys import MigrationKey
+from massmigration.signals import records_changed
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+class RecordQuerySet(models.QuerySet["MigrationRecord"]):
+    """Says so when an UPDATE changes what records state, as `save()` and `delete()` do."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update the rows and return how many there were."""
+        changed = super().update(**kwargs)
+        if not {"is_applied", "has_error"}.isdisjoint(kwargs):
+            records_changed.send(MigrationRecord, using=self.db)
+        return changed
+
+    update.alters_data = True  # type: ignore[attr-defined]
 
 
 class MigrationRecord(models.Model):
@@ -50,9 +64,13 @@ class MigrationRecord(models.Model):
     last_error = models.TextField(blank=True)
     was_faked = models.BooleanField(default=False)
 
+    objects = RecordQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("migration record")
         verbose_name_plural = _("migration records")
+        # Django's own "view" lets a user look at our pages; this one lets them act.
+        permissions = [("operate_migrationrecord", "Can run and control mass migrations")]
 
     def __str__(self) -> str:
         return self.key
@@ -183,3 +201,18 @@ class Looker(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class Trace(models.Model):
+    """How many rows a run had done when: one row for each run, of bounded size.
+
+    Times are milliseconds since 1970 in UTC by the database's clock.
+    """
+
+    run_id = models.UUIDField(primary_key=True, editable=False)
+    interval = models.BigIntegerField(help_text="Milliseconds between points; grows with the run.")
+    last_at = models.BigIntegerField(help_text="Time of the last point.")
+    points = models.TextField(help_text="JSON: pairs of time and rows done by then.")
+
+    def __str__(self) -> str:
+        return f"trace of {self.run_id}"

@@ -11,3 +11,7 @@ from django.dispatch import Signal
 migration_started = Signal()
 migration_failed = Signal()
 migration_applied = Signal()
+
+#: For ourselves: the state of records was changed by an UPDATE, which sends no signal of models.
+#: Sent at once, perhaps inside a transaction, with `using`.
+records_changed = Signal()

@@ -24,6 +24,33 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., BaseMigration]:
 
 
 @pytest.fixture
+def settings_with():
+    """Give a context manager: settings whose lists have one more entry at their end."""
+    from django.conf import settings  # noqa: PLC0415 - needs the settings, which come later
+    from django.test import override_settings  # noqa: PLC0415
+
+    def make(**more: str) -> override_settings:
+        return override_settings(
+            **{name: [*getattr(settings, name), value] for name, value in more.items()}
+        )
+
+    return make
+
+
+@pytest.fixture
+def contexts():
+    """Let a response of the test client say with what its template was rendered."""
+    from django.test.utils import (  # noqa: PLC0415 - needs the settings, which come later
+        setup_test_environment,
+        teardown_test_environment,
+    )
+
+    setup_test_environment()
+    yield
+    teardown_test_environment()
+
+
+@pytest.fixture
 def statements() -> Callable[..., Any]:
     """Give a context manager that lists this thread's statements on a database.
 

@@ -131,6 +131,17 @@ def test_cancelled_run_is_never_applied_by_its_last_worker(alias, register):
     assert status_of(alias) == (False, True, False)
 
 
+def test_run_that_is_paused_before_its_end_rests_and_is_closed_after_the_resume(alias, register):
+    make_items(alias, 5)
+    migration = register(AddOneInTens)
+
+    with at_point("before finish", lambda: api.pause(KEY, alias)):
+        assert api.run(migration, alias).state == "paused"
+
+    assert status_of(alias) == (False, False, True)
+    assert api.run(migration, alias).state == "succeeded"
+
+
 def test_retry_goes_on_from_the_cursor_of_a_failed_run(alias, register):
     make_items(alias, 30)
     migration = register(Raises)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 
 import pytest
 from django.db import connections, transaction
@@ -333,6 +334,23 @@ def test_run_whose_record_was_changed_by_hand_before_its_end_is_not_closed_as_ap
 def _after(seconds):
     until = time.monotonic() + seconds
     return lambda: time.monotonic() > until
+
+
+def test_run_whose_record_was_given_to_another_attempt_by_older_code_stops(alias, register):
+    """Older code writes the record alone and knows nothing of runs."""
+    make_items(alias, 30)
+    migration = register(AddOneInTens)
+    other = uuid.uuid4()
+
+    def change():
+        MigrationRecord.objects.using(alias).update(attempt_uuid=other)
+
+    with at_point("after commit", change):
+        driven = api.run(migration, alias, api.RunRequest(should_stop=_after(5)))
+
+    assert (driven.state, driven.rows) == ("cancelled", 10)
+    assert values(alias) == [1] * 10 + [0] * 20
+    assert (record_of(alias).attempt_uuid, record_of(alias).status()) == (other, "RUNNING")
 
 
 # --- cost ---------------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from decimal import Decimal
 
 import hypothesis
 import pytest
-from django.db import IntegrityError, connections
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, IntegerRangeField
+from django.db import IntegrityError, connections, models
 from django.db.models import F, JSONField, Value
 from django.db.models.functions import Upper
+from django.test.utils import isolate_apps
 from hypothesis import strategies as st
 
 from massmigration import api
@@ -21,8 +23,9 @@ from massmigration.exceptions import RefusedFields
 from massmigration.migrations import MapperMigration
 from massmigration.models import Run, Shard
 from tests.integration.support import make_items, values
+from tests.project.shop import models as shop
 from tests.project.shop.models import ChildItem, Item, SpecialItem, TextItem, UUIDItem
-from tests.project.typed.models import Arrays, Cased, Child, Stand, Typed
+from tests.project.typed.models import Cased, Child, Stand, Typed
 
 UTC = dt.timezone.utc
 
@@ -169,16 +172,30 @@ def test_bulk_writing_stores_what_save_stores(alias, chosen, again):
 
 @pytest.fixture
 def arrays():
+    """A model that PostgreSQL alone can have, and that no check is to see."""
+    with isolate_apps("tests.project.typed"):
+
+        class Arrays(models.Model):
+            numbers = ArrayField(models.IntegerField(), null=True)
+            nested = ArrayField(ArrayField(models.CharField(max_length=10)), null=True)
+            numeric_range = IntegerRangeField(null=True)
+            times = DateTimeRangeField(null=True)
+
+            class Meta:
+                app_label = "typed"
+
+            def __str__(self):
+                return f"arrays {self.pk}"
+
     with connections["postgresql"].schema_editor() as editor:
         editor.create_model(Arrays)
-    yield
+    yield Arrays
     with connections["postgresql"].schema_editor() as editor:
         editor.delete_model(Arrays)
 
 
 @pytest.mark.db("postgresql")
-@pytest.mark.usefixtures("arrays")
-def test_arrays_and_ranges_are_stored_as_save_stores_them(alias):
+def test_arrays_and_ranges_are_stored_as_save_stores_them(alias, arrays):
     wanted = [
         ([1, None, 3], [["a", "b"], ['"', "\\"]], (1, 5), None),
         ([], None, None, (dt.datetime(2020, 1, 1, tzinfo=UTC), None)),
@@ -187,10 +204,10 @@ def test_arrays_and_ranges_are_stored_as_save_stores_them(alias):
     names = ["numbers", "nested", "numeric_range", "times"]
     stored = []
     for bulk in (False, True):
-        Arrays.objects.using(alias).all().delete()
-        Arrays.objects.using(alias).bulk_create(Arrays(id=i + 1) for i in range(3))
-        rows = list(Arrays.objects.using(alias).order_by("pk"))
-        writer = writer_for(Arrays, names, alias)
+        arrays.objects.using(alias).all().delete()
+        arrays.objects.using(alias).bulk_create(arrays(id=i + 1) for i in range(3))
+        rows = list(arrays.objects.using(alias).order_by("pk"))
+        writer = writer_for(arrays, names, alias)
         watch = writer.watch(rows)
         for row, each in zip(rows, wanted, strict=True):
             row.numbers, row.nested, row.numeric_range, row.times = copy.deepcopy(each)
@@ -199,15 +216,15 @@ def test_arrays_and_ranges_are_stored_as_save_stores_them(alias):
         if bulk:
             watch.write()
             assert writer._is_usable
-        stored.append(raw(alias, Arrays, rows))
+        stored.append(raw(alias, arrays, rows))
     assert stored[0] == stored[1]
-    rows = list(Arrays.objects.using(alias).order_by("pk"))
+    rows = list(arrays.objects.using(alias).order_by("pk"))
     watch = writer.watch(rows)
     rows[0].numbers.append(4)
-    with updates_of(alias, Arrays._meta.db_table) as found:
+    with updates_of(alias, arrays._meta.db_table) as found:
         watch.write()
     assert len(found) == 1
-    assert Arrays.objects.using(alias).get(pk=1).numbers == [1, None, 3, 4]
+    assert arrays.objects.using(alias).get(pk=1).numbers == [1, None, 3, 4]
 
 
 def test_json_null_and_sql_null_are_two_things(alias):
@@ -391,10 +408,9 @@ def test_keys_that_are_text(alias, register):
 
 
 def test_keys_of_several_columns(alias, register):
-    models = pytest.importorskip("tests.project.shop.models")
-    if not hasattr(models, "CompositeItem"):
+    if not hasattr(shop, "CompositeItem"):
         pytest.skip("composite keys came with Django 5.2")
-    model = models.CompositeItem
+    model = shop.CompositeItem
     pairs = [(tenant, number) for tenant in range(5) for number in range(5)]
     model.objects.using(alias).bulk_create(
         model(tenant=a, number=b, n=a * 10 + b) for a, b in pairs
@@ -634,6 +650,17 @@ def test_an_operation_that_swallows_a_database_error_is_named(alias, register):
 
     assert driven.state == "failed"
     assert failed_row(alias) == (str(wrong), "SwallowedDatabaseError")
+
+
+def test_backends_written_for_0_3_have_each_row_written(alias, register):
+    make_items(alias, 2)
+    migration = register(Increment)
+    attempt = migration.mark_as_started(alias)
+
+    for item in Item.objects.using(alias).order_by("pk"):
+        assert migration.wrapped_operation(item, attempt, alias)
+
+    assert values(alias) == [1, 1]
 
 
 # --- without a transaction ----------------------------------------------------------------------

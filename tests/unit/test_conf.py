@@ -7,7 +7,7 @@ from massmigration import conf
 from massmigration.exceptions import SettingsError
 
 SECONDS = ["LEASE", "BATCH_SECONDS", "MAX_BATCH_HOLD", "SLICE_SECONDS"]
-NOT_NEGATIVE = ["RECORD_CACHE_TIMEOUT", "PAUSE_BETWEEN_BATCHES", "POLL_SECONDS"]
+NOT_NEGATIVE = ["RECORD_CACHE_TIMEOUT", "RETRY_AFTER", "PAUSE_BETWEEN_BATCHES", "POLL_SECONDS"]
 
 WRONG = [
     *((name, value) for name in SECONDS for value in (0, -1, "5", True, [], float("nan"))),
@@ -16,6 +16,7 @@ WRONG = [
     *(("MAX_BATCH_SIZE", value) for value in (0, -1, 1.5, "5", True, None)),
     ("LEASE", None),
     *(("LOCAL_THREAD", value) for value in (1, 0, "no", None)),
+    *(("ENFORCE", value) for value in (1, 0, "no")),
     *(("DATABASES", value) for value in ("default", [1], 5, {"default": 1})),
     *((name, value) for name in ("BACKEND", "TASK_QUEUE") for value in (1, b"x", ["x"])),
 ]
@@ -44,6 +45,8 @@ RIGHT = [
     ("BACKEND", "a.B"),
     ("BACKEND", None),
     ("LOCAL_THREAD", False),
+    ("ENFORCE", None),
+    ("ENFORCE", True),
 ]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import massmigration
 
 PACKAGE = Path(massmigration.__file__).parent
-OPTIONAL = {"celery", "rq", "django_rq", "django_tasks", "djangae", "gcloudc", "uwsgi", "google"}
+# What a backend or the test helpers are for; whoever uses them has it.
+OPTIONAL = {"celery", "rq", "django_rq", "django_tasks", "djangae", "gcloudc", "google", "pytest"}
 ALLOWED = {*sys.stdlib_module_names, "django", "asgiref", "massmigration", *OPTIONAL}
 
 

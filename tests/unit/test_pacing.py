@@ -135,9 +135,8 @@ def test_only_the_first_of_heavy_rows_come_in_too_large_a_batch(seed):
     server.batches(pace, 1_000)
 
     late = [spent for spent in server.seconds if spent > 1]
-    stretches = server.done / 50_000
-    assert stretches > 3
-    assert len(late) < 3 * stretches + 20
+    assert server.done > 150_000
+    assert len(late) < 60
 
 
 def test_one_row_is_the_least_whatever_it_takes():

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from massmigration import notices
 from massmigration.aliases import get_all_db_aliases
 from massmigration.conf import get_settings
+from massmigration.definitions.schema_order import check_run_after
 from massmigration.exceptions import (
     CannotRunOnDB,
     DbAliasNotAllowed,
@@ -44,6 +45,9 @@ class BaseMigration:
 
     dependencies: Sequence[tuple[str, str]] = ()
     """Migrations that must be applied before: pairs (app label, name)."""
+
+    run_after: Sequence[tuple[str, str]] = ()
+    """Migrations of Django that must be applied before: pairs (app label, name)."""
 
     backend: str | None = None
     """Dotted path of a backend for this migration alone."""
@@ -145,13 +149,15 @@ class BaseMigration:
             raise CannotRunOnDB(msg)
 
     def check_dependencies(self, db_alias: str) -> None:
-        """Refuse to go on while a dependency is not applied.
+        """Refuse to go on while a dependency, or one of Django's in `run_after`, is not applied.
 
         A dependency that is not allowed on this database must be applied on those where it is.
+        One whose file was deleted is judged by its record alone.
 
         Raises:
             DependentMigrationNotApplied: naming the dependency and the database.
         """
+        check_run_after(self, db_alias)
         for dependency in self.dependencies:
             key = str(MigrationKey.parse(dependency))
             other = store.by_key.get(key)

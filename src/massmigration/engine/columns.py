@@ -124,7 +124,8 @@ class Column:
         self._connection = connections[alias]
         own = type(field).__module__.startswith("django.db.models.fields")
         self._exact = _EXACT_IN_DJANGO if own else _EXACT
-        self._sent_as_it_is = _SENT_AS_IT_IS.get(type(_target(field)))
+        kind = _SENT_AS_IT_IS.get(type(_target(field)))
+        self._sent_as_it_is = {kind, type(None)} if kind is not None else set()
 
     def is_loaded(self, row: Model) -> bool:
         """Tell whether the row was read with this column."""
@@ -203,24 +204,24 @@ class Column:
             raise Unprepared(len(values)) from error
         return values
 
-    def prepare(self, values: list[Any]) -> list[Any]:
-        """Turn values into what the driver is sent, or SINGLE.
+    def prepare(self, values: list[Any]) -> tuple[list[Any], list[int]]:
+        """Turn values into what the driver is sent.
+
+        Returns:
+            The values, and the places of those that are SINGLE instead.
 
         Raises:
             Unprepared: from what the field raised.
         """
-        if self._sent_as_it_is is not None:
-            kinds = set(map(type, values))
-            kinds.discard(type(None))
-            if kinds <= {self._sent_as_it_is}:
-                return values
+        if set(map(type, values)) <= self._sent_as_it_is:
+            return values, []
         prepared: list[Any] = []
         try:
             for value in values:
                 prepared.append(self._prepare(value))  # noqa: PERF401 - counted
         except Exception as error:
             raise Unprepared(len(prepared)) from error
-        return prepared
+        return prepared, [place for place, value in enumerate(prepared) if value is SINGLE]
 
     def _prepare(self, value: Any) -> Any:
         if type(value) not in _IMMUTABLE and (

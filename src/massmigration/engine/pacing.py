@@ -20,7 +20,7 @@ CAUTIOUS_GROWTH = 1.1
 class Pacer:
     """Follows a time target.
 
-    Far below the target it grows by two or four, whatever the noise; near to it by half of the
+    Far below the target it grows by two, four or ten, whatever the noise; near to it by half of the
     difference, so that noise is not followed; after an overrun it is cut at once to what would
     have fitted. After a deadlock, a timeout or a worker's death it is halved, and grows only a
     little for some batches, or it would soon be as large as what just failed.
@@ -90,6 +90,8 @@ class Pacer:
     @staticmethod
     def _factor(room: float) -> float:
         """Give by what to multiply, from how many such batches would fit into the target."""
+        if room >= 32:
+            return 10.0
         if room >= 8:
             return 4.0
         if room >= 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from massmigration import capabilities, identity, status
 from massmigration.engine import rowkeys
@@ -13,6 +13,39 @@ from massmigration.models import Run, Shard
 
 if TYPE_CHECKING:
     from massmigration.capabilities import Database
+
+
+NOT_TAKEN_UP: Final = "not-taken-up"
+"""Enqueued, and no worker has come yet."""
+NOT_CLOSED: Final = "not-closed"
+"""All rows are done; the next looker closes it."""
+SILENT: Final = "silent"
+"""Its last worker gives no sign of life."""
+NO_WORKER: Final = "no-worker"
+"""It was given back, and no worker has taken it up again."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A worker that has a shard locked although its lease is over."""
+
+    worker: str
+    session: str
+    seconds: float
+    """For how long its transaction has been open."""
+
+    is_frozen: bool
+    """It was stopped by a signal; else that cannot be known."""
+
+    command: str
+    """What ends the session; "" where nothing is known."""
+
+    def __str__(self) -> str:
+        why = "is frozen" if self.is_frozen else "is in a long operation, or frozen"
+        return (
+            f"{self.worker} {why}: session {self.session} has had its transaction"
+            f" open for {self.seconds:.0f} s. To end it: {self.command}"
+        )
 
 
 @dataclass(frozen=True)
@@ -30,8 +63,17 @@ class Progress:
     stalled: str
     """Why nobody works on it although it is to be worked on; "" otherwise."""
 
+    stall: str
+    """The same as one of the constants above; "" otherwise."""
+
+    silent: tuple[str, ...]
+    """The workers that give no sign of life, where that is the reason."""
+
     held: str
     """Who holds a shard without a sign of life, and how to end that; "" otherwise."""
+
+    holders: tuple[Holder, ...]
+    """The same, one by one."""
 
     since_ms: int | None
     """Last sign of life of anybody, milliseconds since 1970 by the database's clock."""
@@ -43,46 +85,61 @@ class Progress:
 def progress_of(alias: str, run: Run) -> Progress:
     """Look at the shards of a run."""
     database = capabilities.of(alias)
-    clock = database.clock()
-    shards = list(Shard.objects.using(alias).filter(run_id=run.id).annotate(now=clock))
+    shards = Shard.objects.using(alias).filter(run_id=run.id).annotate(now=database.clock())
+    return progress_from(run, list(shards), database)
+
+
+def progress_from(run: Run, shards: list[Shard], database: Database) -> Progress:
+    """Tell the same from shards that were read with the database's time as `now`.
+
+    Costs a query only for a shard whose worker gives no sign of life and is not known to be gone.
+    """
     rows = sum(shard.rows_done for shard in shards)
     is_open = [shard for shard in shards if shard.is_open]
-    alive = [shard for shard in is_open if _is_alive(shard)]
-    held = [text for shard in is_open if (text := _who_holds(shard, database))]
+    alive = [shard for shard in is_open if is_alive(shard)]
+    holders = tuple(found for shard in is_open if (found := _holder(shard, database)))
     fraction = 1.0 if run.status == status.SUCCEEDED else _fraction(run, shards)
     if run.rows_expected and rows <= run.rows_expected and run.status != status.SUCCEEDED:
         # Better than the share of the keys, which may lie together in one corner.
         fraction = min(0.99, rows / run.rows_expected)
+    stall = "" if holders else _why_stalled(run, is_open, alive)
+    owners = sorted({identity.describe(shard.owner) for shard in is_open if shard.owner})
+    silent = tuple(owners) if stall == SILENT else ()
     return Progress(
         rows_done=rows,
         fraction=fraction,
         workers=tuple(sorted({identity.describe(shard.owner) for shard in alive})),
         shards_open=len(is_open),
-        stalled="" if held else _why_stalled(run, is_open, alive),
-        held="; ".join(held),
+        stalled=_in_words(stall, silent),
+        stall=stall,
+        silent=silent,
+        held="; ".join(map(str, holders)),
+        holders=holders,
         since_ms=max((shard.beat_at for shard in shards if shard.beat_at), default=None),
         rows_expected=run.rows_expected,
     )
 
 
-def _is_alive(shard: Shard) -> bool:
+def is_alive(shard: Shard) -> bool:
+    """Tell whether somebody works on a shard that was read with the database's time as `now`."""
     now: int = shard.now  # type: ignore[attr-defined]
     return bool(shard.owner) and shard.lease_until > now and not identity.is_gone(shard.owner)
 
 
-def _who_holds(shard: Shard, database: Database) -> str:
+def _holder(shard: Shard, database: Database) -> Holder | None:
     """Name the session that has the shard locked although its lease is over."""
     now: int = shard.now  # type: ignore[attr-defined]
     if not shard.owner or shard.lease_until > now or identity.is_gone(shard.owner):
-        return ""
+        return None
     seconds = database.seconds_in_transaction(shard.session)
     if seconds is None:
-        return ""
-    why = "is frozen" if identity.is_frozen(shard.owner) else "is in a long operation, or frozen"
-    end = database.end_session_hint(shard.session)
-    return (
-        f"{identity.describe(shard.owner)} {why}: session {shard.session} has had its transaction"
-        f" open for {seconds:.0f} s. To end it: {end}"
+        return None
+    return Holder(
+        worker=identity.describe(shard.owner),
+        session=shard.session,
+        seconds=seconds,
+        is_frozen=identity.is_frozen(shard.owner),
+        command=database.end_session_hint(shard.session),
     )
 
 
@@ -90,13 +147,21 @@ def _why_stalled(run: Run, is_open: list[Shard], alive: list[Shard]) -> str:
     if run.is_external or alive or run.status not in status.WORKABLE:
         return ""
     if run.status == status.ENQUEUED:
-        return "no worker has taken it up yet"
+        return NOT_TAKEN_UP
     if not is_open:
-        return "all rows are done, but nobody has closed it"
-    owners = sorted({identity.describe(shard.owner) for shard in is_open if shard.owner})
-    if owners:
-        return f"{', '.join(owners)} gives no sign of life; the next worker goes on"
-    return "no worker is at it; the next worker goes on"
+        return NOT_CLOSED
+    return SILENT if any(shard.owner for shard in is_open) else NO_WORKER
+
+
+def _in_words(stall: str, silent: tuple[str, ...]) -> str:
+    """Say it as commands and logs do."""
+    return {
+        "": "",
+        NOT_TAKEN_UP: "no worker has taken it up yet",
+        NOT_CLOSED: "all rows are done, but nobody has closed it",
+        SILENT: f"{', '.join(silent)} gives no sign of life; the next worker goes on",
+        NO_WORKER: "no worker is at it; the next worker goes on",
+    }[stall]
 
 
 def _fraction(run: Run, shards: list[Shard]) -> float | None:

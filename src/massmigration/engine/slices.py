@@ -28,7 +28,7 @@ from massmigration.engine.tasks import (
 from massmigration.engine.writing import Writer, writer_of
 from massmigration.exceptions import LostShard, WrongState
 from massmigration.guards import explain
-from massmigration.recorder import control, events, leases
+from massmigration.recorder import control, events, leases, traces
 from massmigration.recorder.control import Failure, failure_of
 from massmigration.transactions import is_nested
 
@@ -141,6 +141,8 @@ class _Slice:
             size = self.pacer.rows if self.pacer else 0
             report = BatchReport(task.alias, task.run, task.shard, outcome.rows, seconds, size)
             self.options.on_batch(report)
+        if self.pacer is not None:
+            traces.note(task.alias, task.run.id)
         if not outcome.is_last and isinstance(task.migration, RangedMigration):
             rest = rest_after(task.migration, task.alias, seconds, self.options)
             sleep(rest, self.options.should_stop)

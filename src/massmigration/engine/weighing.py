@@ -45,7 +45,7 @@ def _size(value: Any, depth: int) -> int:
             *value._state.fields_cache.values(),
             *state.get("_prefetched_objects_cache", {}).values(),
         ]
-        return size + _sum(own, depth) + _sum(related, depth)
+        return size + sys.getsizeof(state) + _sum(own, depth) + _sum(related, depth)
     if isinstance(value, dict):
         return size + _sum(list(value), depth) + _sum(list(value.values()), depth)
     if isinstance(value, list | tuple | set | frozenset):

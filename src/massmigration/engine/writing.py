@@ -14,7 +14,7 @@ from massmigration import capabilities
 from massmigration.definitions import MapperMigration
 from massmigration.definitions.updating import fields_to_update, update_row
 from massmigration.engine import ranges, rowkeys
-from massmigration.engine.columns import MISSING, SINGLE, Column, Unprepared
+from massmigration.engine.columns import MISSING, Column, Unprepared
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.statements import Values, statement_for
 from massmigration.exceptions import OperationError
@@ -63,9 +63,11 @@ class Writer:
             return self._keys[0].values(rows, loaded=True)
         return [row.pk for row in rows]
 
-    def prepare_keys(self, rows: list[Any]) -> list[list[Any]]:
+    def prepare_keys(self, pks: list[Any]) -> list[list[Any]]:
         """Give the columns of the primary key as the driver takes them."""
-        return [column.prepare(column.values(rows, loaded=True)) for column in self._keys]
+        columns = [pks] if len(self._keys) == 1 else list(map(list, zip(*pks, strict=True)))
+        pairs = zip(self._keys, columns, strict=True)
+        return [column.prepare(values)[0] for column, values in pairs]
 
     def write(self, changed: Changed) -> None:
         """Write rows, all of them in one go where the database can.
@@ -75,16 +77,10 @@ class Writer:
         """
         if not changed.rows:
             return
-        single = {
-            place
-            for column in changed.values.columns
-            if type(SINGLE) in set(map(type, column))
-            for place, value in enumerate(column)
-            if value is SINGLE
-        }
-        if not single:
+        if not changed.single:
             self._write_bulk(changed)
             return
+        single = changed.single
         for is_single, places in groupby(range(len(changed.rows)), single.__contains__):
             write = self._write_each if is_single else self._write_bulk
             write(changed.only(list(places)))
@@ -162,7 +158,14 @@ def writer_of(migration: RangedMigration, source: Source) -> Writer | None:
 class Changed:
     """Rows that are to be written."""
 
-    def __init__(self, rows: list[Any], pks: list[Any], places: list[int], values: Values) -> None:
+    def __init__(
+        self,
+        rows: list[Any],
+        pks: list[Any],
+        places: Sequence[int],
+        values: Values,
+        single: frozenset[int] = frozenset(),
+    ) -> None:
         """Take lists of equal length.
 
         Args:
@@ -170,16 +173,18 @@ class Changed:
             pks: their keys in the database.
             places: how many rows of the batch come before each.
             values: what is to be written.
+            single: the places, in these lists, of rows with SQL expressions.
         """
         self.rows = rows
         self.pks = pks
         self.places = places
         self.values = values
+        self.single = single
 
     def only(self, chosen: Sequence[int]) -> Changed:
         """Give some of them."""
 
-        def pick(values: list[Any]) -> list[Any]:
+        def pick(values: Sequence[Any]) -> list[Any]:
             return [values[place] for place in chosen]
 
         values = Values(
@@ -226,21 +231,24 @@ class Watch:
         writer, rows = self._writer, self._rows
         if len(places) < len(rows):
             rows = [rows[i] for i in places]
-        columns = []
-        for (column, _), values in zip(self._columns, after, strict=True):
+        columns: list[list[Any]] = []
+        single: set[int] = set()
+        for (column, loaded), values in zip(self._columns, after, strict=True):
             if column.is_stamp:
                 chosen = [column.field.pre_save(row, add=False) for row in rows]
             else:
                 chosen = values if len(rows) == len(values) else [values[i] for i in places]
-            if type(MISSING) in set(map(type, chosen)):
+            if not loaded and any(value is MISSING for value in chosen):
                 # Deferred and not set, in a row of which something else was: as save() does.
                 chosen = [getattr(row, column.attname) for row in rows]
-            columns.append(self._prepared(column, chosen, places))
-        keys = writer.prepare_keys(rows)
-        pks = [self._pks[i] for i in places]
-        writer.write(Changed(rows, pks, places, Values(keys, columns)))
+            prepared, expressions = self._prepared(column, chosen, places)
+            columns.append(prepared)
+            single.update(expressions)
+        pks = self._pks if len(rows) == len(self._pks) else [self._pks[i] for i in places]
+        sent = Values(writer.prepare_keys(pks), columns)
+        writer.write(Changed(rows, pks, places, sent, frozenset(single)))
 
-    def _find_changed(self) -> tuple[list[list[Any]], list[int]]:
+    def _find_changed(self) -> tuple[list[list[Any]], Sequence[int]]:
         """Give each column's values now, and the places of the rows that changed."""
         after: list[list[Any]] = []
         changed: list[bool] = []
@@ -255,11 +263,14 @@ class Watch:
                 flags = column.changes(before, values)
                 changed = list(map(or_, changed, flags)) if changed else flags
         if not changed:  # nothing but time stamps is named, so every row is to get them
-            return after, list(range(len(self._rows)))
+            return after, range(len(self._rows))
+        if all(changed):
+            return after, range(len(changed))
         return after, [i for i, flag in enumerate(changed) if flag]
 
     def _cut(self, count: int) -> None:
         self._rows = self._rows[:count]
+        self._pks = self._pks[:count]
         self._before = [values[:count] for values in self._before]
         self._before_others = [values[:count] for values in self._before_others]
 
@@ -269,7 +280,9 @@ class Watch:
         except Unprepared as error:
             self._fail(error.place, error.__cause__)
 
-    def _prepared(self, column: Column, values: list[Any], places: list[int]) -> list[Any]:
+    def _prepared(
+        self, column: Column, values: list[Any], places: Sequence[int]
+    ) -> tuple[list[Any], list[int]]:
         try:
             return column.prepare(values)
         except Unprepared as error:

@@ -54,6 +54,9 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "migration record",
                 "verbose_name_plural": "migration records",
+                "permissions": [
+                    ("operate_migrationrecord", "Can run and control mass migrations"),
+                ],
             },
         ),
     ]

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from massmigration import status
 from massmigration.exceptions import WrongState
 from massmigration.models import MigrationRecord, Run, Shard
-from massmigration.recorder import events
+from massmigration.recorder import events, traces
 from massmigration.recorder.locking import Locked, fence, lock_free, locked, transition
 from massmigration.transactions import repeat_when_busy
 
@@ -78,6 +78,7 @@ def resume(alias: str, key: str, *, by: str = "") -> Run:
             if run.status not in status.WORKABLE or run.is_external:
                 _need_status(run, alias, "resumed", status.PAUSED)
                 transition(alias, run, status.ENQUEUED, row_limit=None)
+                traces.resumed(alias, run.id)
                 events.add(alias, key, run.id, "resumed", by)
             return run
 
@@ -112,6 +113,7 @@ def retry(alias: str, key: str, *, by: str = "") -> Run:
             # Shards that somebody holds are alive; only what nobody holds starts counting anew.
             free = lock_free(alias, run.id)
             Shard.objects.using(alias).filter(id__in=free).update(attempts=0)
+            traces.resumed(alias, run.id)
             events.add(alias, key, run.id, "retried", by)
             return run
 

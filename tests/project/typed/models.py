@@ -6,29 +6,35 @@ The app has no migrations, so that it is in nobody's way; `migrate --run-syncdb`
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
-from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, IntegerRangeField
 from django.db import models
 
+if TYPE_CHECKING:
+    _Char = models.CharField[Any, Any]
+    _Text = models.TextField[Any, Any]
+else:
+    _Char, _Text = models.CharField, models.TextField
 
-class ReversedField(models.CharField):
+
+class ReversedField(_Char):
     """Stored the other way round: what is written is what `get_db_prep_save` gives."""
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return value if value is None else value[::-1]
 
-    def get_db_prep_save(self, value, connection):
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         value = super().get_db_prep_save(value, connection)
         return value if value is None else value[::-1]
 
 
-class ListField(models.TextField):
+class ListField(_Text):
     """A mutable value in a text column."""
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return value if value is None else json.loads(value)
 
-    def get_prep_value(self, value):
+    def get_prep_value(self, value: Any) -> Any:
         return value if value is None else json.dumps(value)
 
 
@@ -61,23 +67,8 @@ class Typed(models.Model):
     class Meta:
         db_table = "typed table"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"typed {self.pk}"
-
-
-class Arrays(models.Model):
-    """PostgreSQL alone has these; the tests make the table."""
-
-    numbers = ArrayField(models.IntegerField(), null=True)
-    nested = ArrayField(ArrayField(models.CharField(max_length=10)), null=True)
-    numeric_range = IntegerRangeField(null=True)
-    times = DateTimeRangeField(null=True)
-
-    class Meta:
-        managed = False
-
-    def __str__(self):
-        return f"arrays {self.pk}"
 
 
 class Cased(models.Model):
@@ -86,7 +77,7 @@ class Cased(models.Model):
     code = models.CharField(max_length=40, primary_key=True)
     value = models.IntegerField(default=0, unique=True, null=True)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.code
 
 

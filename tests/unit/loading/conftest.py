@@ -99,3 +99,9 @@ def throwaway(tmp_path: Path) -> Iterator[ThrowawayApps]:
             del sys.modules[name]
     for entry in [entry for entry in sys.path_importer_cache if entry.startswith(str(tmp_path))]:
         del sys.path_importer_cache[entry]
+
+
+@pytest.fixture(autouse=True)
+def _no_code_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the code of other tests that waits for migrations of theirs."""
+    monkeypatch.setattr("massmigration.enforcement.registry._noted", {})

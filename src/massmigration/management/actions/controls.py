@@ -34,6 +34,9 @@ class ControlAction:
     needs_worker: bool = False
     """Whether a worker must take up the work then."""
 
+    takes_any_key: bool = False
+    """Whether a whole key, `APP:NAME`, is taken even where neither code nor record has it."""
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name its arguments."""
         parsing.add_migration(parser)
@@ -46,7 +49,8 @@ class ControlAction:
         """Do it on each database; one that it does not fit is said and passed over."""
         app, name = targets.app_and_name(options)
         among = targets.chosen_databases(options) or managed_aliases()
-        key = targets.find_key(app, name, among)
+        whole = self.takes_any_key and ":" in (options.get("app") or "")
+        key = targets.find_key(app, name, among, may_be_unknown=whole)
         places = targets.one_or_all(key, options)
         refusals, failures = [], []
         for alias in places:
@@ -122,5 +126,11 @@ CONTROLS = (
         "Deletes the record of a migration, so that it may be run again from the beginning.",
         _forget,
     ),
-    ControlAction("fake", "Marks a migration as applied without running it.", _fake),
+    ControlAction(
+        "fake",
+        "Marks a migration as applied without running it. One whose file is gone is named by its"
+        " whole key, APP:NAME.",
+        _fake,
+        takes_any_key=True,
+    ),
 )

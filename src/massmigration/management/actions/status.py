@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import CommandError
 
 from massmigration import api, status
+from massmigration import requirements as code
 from massmigration.aliases import managed_aliases
 from massmigration.exceptions import MigrationNotFound
 from massmigration.loading import MigrationGraph, store
 from massmigration.management import exit_codes
-from massmigration.management.actions import parsing, targets, wording
+from massmigration.management.actions import parsing, requirements, targets, wording
 from massmigration.management.actions.status_json import as_json
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class StatusAction:
             action="store_true",
             help="Exit code 1 while any is not applied on a database that it allows.",
         )
+        parser.add_argument(
+            "--required",
+            action="store_true",
+            help="With --check: only those that code waits for, where it waits for them.",
+        )
+        parser.add_argument(
+            "--requirements",
+            action="store_true",
+            help="Show which code waits for which migration, and what may be removed.",
+        )
 
     def handle(self, out: Output, options: dict[str, Any]) -> None:
         """Show it.
@@ -54,10 +65,32 @@ class StatusAction:
         problems = [each for each in MigrationGraph(store).problems() if _is_of(each.key, apps)]
         unapplied = [each for database in databases for each in _unapplied(database)]
         unanswered = [database.db_alias for database in databases if database.problem]
+        judged: list[code.Met] = []
+        retirable: list[code.Retirable] = []
+        if options["required"] or options["requirements"]:
+            waiting = [each for each in code.collect() if _is_of(each.key, apps)]
+            # "Everywhere" is all databases, whichever are shown.
+            everywhere = api.statuses() if targets.chosen_databases(options) else databases
+            judged, retirable = code.judge(waiting, everywhere), code.retirable(waiting, everywhere)
+        if options["required"]:
+            needed = {(each.requirement.key, alias) for each in judged for alias in each.missing}
+            unapplied = [each for each in unapplied if (each.key, each.db_alias) in needed]
         if out.is_json:
-            out.document(as_json(databases, problems, len(unapplied)))
+            document = as_json(databases, problems, len(unapplied))
+            if options["requirements"]:
+                document |= requirements.as_json(judged, retirable)
+            out.document(document)
         else:
             _show(out, databases, problems)
+            if options["requirements"]:
+                requirements.show(out, judged, retirable)
+        wrong = [each for each in judged if each.requirement.problem]
+        if options["check"] and options["required"] and wrong:
+            sentences = "; ".join(
+                f"{requirements.short(each.requirement.place)}: {each.requirement.problem}"
+                for each in wrong
+            )
+            raise CommandError(sentences, returncode=exit_codes.FAILED)
         if options["check"] and (unapplied or unanswered):
             raise CommandError(_check_text(unapplied, unanswered), returncode=exit_codes.FAILED)
 

@@ -11,7 +11,7 @@ from django.db import Error
 from massmigration import aliases, api
 from massmigration.exceptions import BrokenMigration, DbAliasNotAllowed, MigrationNotFound
 from massmigration.keys import MigrationKey
-from massmigration.loading import store
+from massmigration.loading import is_valid_migration_id, store
 from massmigration.management import exit_codes
 
 if TYPE_CHECKING:
@@ -50,8 +50,16 @@ def find_migration(app: str, name: str) -> BaseMigration:
     return cast("BaseMigration", store.find(app, name))
 
 
-def find_key(app: str | None, name: str | None, among: list[str]) -> str:
+def find_key(
+    app: str | None, name: str | None, among: list[str], *, may_be_unknown: bool = False
+) -> str:
     """Find the key of a migration, even one whose code is broken or gone but for its record.
+
+    Args:
+        app: the app's label.
+        name: the migration's name, or its beginning.
+        among: databases whose records count.
+        may_be_unknown: take a whole name as it is where nothing fits.
 
     Raises:
         CommandError: when a name is missing.
@@ -70,6 +78,8 @@ def find_key(app: str | None, name: str | None, among: list[str]) -> str:
             names = ", ".join(MigrationKey.parse(key).name for key in fitting)
             msg = f"{name!r} fits more than one migration of {app}: {names}."
             raise MigrationNotFound(msg) from error
+        if may_be_unknown and is_valid_migration_id(name):
+            return f"{app}:{name}"
         raise
 
 

@@ -1,0 +1,211 @@
+"""The records in Django's admin: to look at, and to forget. Acting has pages of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected as ask_to_delete
+from django.contrib.admin.utils import quote, unquote
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.csrf import csrf_protect
+
+from massmigration import api
+from massmigration.definitions.installed import installed
+from massmigration.models import MigrationRecord, Run
+from massmigration.web.permissions import can_operate, can_view, outside_transactions, who
+from massmigration.web.presenters import figures
+from massmigration.web.presenters.detail import description_of
+from massmigration.web.presenters.states import BY_CODE
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+STATES: dict[str, dict[str, Any]] = {
+    "applied": {"is_applied": True, "has_error": False, "was_faked": False},
+    "faked": {"is_applied": True, "has_error": False, "was_faked": True},
+    # By the two facts, as status() does: rows that 0.3.x updated say in_progress wrongly.
+    "running": {"is_applied": False, "has_error": False},
+    "errored": {"has_error": True},
+}
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Filters by what the record says; whether a run is paused or stalled is on our own pages."""
+
+    title = gettext_lazy("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Give the choices."""
+        del request, model_admin
+        return [(code, BY_CODE[code].label) for code in STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Leave only the records in the chosen state."""
+        del request
+        values = STATES.get(self.value() or "")
+        return None if values is None else queryset.filter(**values)
+
+
+class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The change list of records: nothing can be added or changed, and delete is forget."""
+
+    ordering = ("-initiated_at", "key")
+    list_display = ("key_link", "state", "initiated_at", "applied_at", "started_by", "has_code")
+    list_display_links = None
+    list_filter = (StateFilter, "app_label", "was_faked")
+    search_fields = ("key",)
+    fields = (
+        "key",
+        "description",
+        "state",
+        "initiated_at",
+        "applied_at",
+        "was_faked",
+        "last_error",
+        "attempt_uuid",
+    )
+    readonly_fields = fields
+    actions = ["delete_selected"]
+
+    # Who may ------------------------------------------------------------------------------
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user sees the app on the admin's first page."""
+        return can_view(request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether the user may look."""
+        del obj
+        return can_view(request.user)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nothing is added here: a page of ours fakes."""
+        del request
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is changed here."""
+        del request, obj
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether the user may forget."""
+        del obj
+        return can_operate(request.user)
+
+    # What is shown ------------------------------------------------------------------------
+
+    @admin.display(description=gettext_lazy("migration"), ordering="key")
+    def key_link(self, obj: MigrationRecord) -> SafeString | str:
+        """Link to our page, or to the record where our addresses are not included."""
+        url = figures.link("massmigration_detail", obj.key, obj._state.db or "default")
+        url = url or reverse(
+            f"{self.admin_site.name}:massmigration_migrationrecord_change", args=[quote(obj.key)]
+        )
+        return format_html('<a href="{}">{}</a>', url, obj.key)
+
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, obj: MigrationRecord) -> str:
+        """Name the state; "applied" and its like as on our pages."""
+        code = {"APPLIED": "faked" if obj.was_faked else "applied", "ERRORED": "errored"}
+        return str(BY_CODE[code.get(obj.status(), "running")].label)
+
+    @admin.display(description=gettext_lazy("by"))
+    def started_by(self, obj: MigrationRecord) -> str:
+        """Name who started it, from its run."""
+        return str(getattr(obj, "requested_by", None) or "")
+
+    @admin.display(description=gettext_lazy("code"), boolean=True)
+    def has_code(self, obj: MigrationRecord) -> bool:
+        """Tell whether its class can be loaded."""
+        return installed(obj.key) is not None
+
+    @admin.display(description=gettext_lazy("description"))
+    def description(self, obj: MigrationRecord) -> str:
+        """Give the migration's docstring, or say that its code is gone."""
+        migration = installed(obj.key)
+        return _("Its code is gone.") if migration is None else description_of(migration)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Add who started it, without a query for each row."""
+        from django.db.models import OuterRef, Subquery  # noqa: PLC0415
+
+        found = super().get_queryset(request)
+        runs = Run.objects.using(found.db).filter(id=OuterRef("attempt_uuid"))
+        return found.annotate(requested_by=Subquery(runs.values("requested_by")[:1]))
+
+    # Forgetting ---------------------------------------------------------------------------
+
+    @method_decorator(csrf_protect)
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Ask, then forget; outside of the transaction that the admin would open."""
+        obj = self.get_object(request, unquote(object_id))
+        if request.method != "POST" or obj is None or not self.has_delete_permission(request, obj):
+            return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
+        if self._forget(request, obj):
+            text = _("The record of %(key)s is deleted.") % {"key": obj.key}
+            self.message_user(request, text, messages.SUCCESS)
+        return HttpResponseRedirect(self._list_url())
+
+    delete_view = outside_transactions(delete_view)
+
+    @method_decorator(csrf_protect)
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Show the list; its action forgets, which is outside of ATOMIC_REQUESTS too."""
+        return super().changelist_view(request, extra_context)
+
+    changelist_view = outside_transactions(changelist_view)
+
+    @admin.action(permissions=["delete"], description=gettext_lazy("Forget selected records"))
+    def delete_selected(
+        self, request: HttpRequest, queryset: QuerySet[MigrationRecord]
+    ) -> HttpResponse | None:
+        """Ask as the admin does for any deletion, then forget one by one."""
+        if not request.POST.get("post"):
+            return ask_to_delete(self, request, queryset)
+        done = sum(self._forget(request, obj) for obj in queryset)
+        if done:
+            text = ngettext(
+                "%(count)s record is deleted.", "%(count)s records are deleted.", done
+            ) % {"count": figures.number(done)}
+            self.message_user(request, text, messages.SUCCESS)
+        return None
+
+    def delete_model(self, request: HttpRequest, obj: MigrationRecord) -> None:
+        """Forget, for code that calls the admin's hook."""
+        self._forget(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Forget each, for code that calls the admin's hook."""
+        for obj in queryset:
+            self._forget(request, obj)
+
+    def _forget(self, request: HttpRequest, obj: MigrationRecord) -> bool:
+        try:
+            api.forget(obj.key, obj._state.db or "default", by=who(request))
+        except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
+            self.message_user(request, str(error) or type(error).__name__, messages.ERROR)
+            return False
+        log: Any = self  # one name before Django 5.1, another one since
+        if hasattr(self, "log_deletions"):
+            log.log_deletions(request, [obj])
+        else:
+            log.log_deletion(request, obj, str(obj))
+        return True
+
+    def _list_url(self) -> str:
+        return reverse(f"{self.admin_site.name}:massmigration_migrationrecord_changelist")
+
+
+admin.site.register(MigrationRecord, MigrationRecordAdmin)

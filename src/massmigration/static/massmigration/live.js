@@ -1,0 +1,108 @@
+// Asks for the parts that move, only while something moves and somebody looks.
+//
+// <div data-mm-live="URL" data-mm-moving="1" data-mm-state="…"> is replaced by what URL gives. When
+// the state changes, the whole page is asked for once, because buttons and tables change with it.
+
+const FAST = 2000;
+const SLOWEST = 30000;
+
+let wait = FAST;
+let timer = 0;
+let seen = null;
+
+function part() {
+  return document.querySelector("#mm-page [data-mm-live]");
+}
+
+function isMoving() {
+  const place = part();
+  return Boolean(place && place.dataset.mmLive && place.dataset.mmMoving === "1");
+}
+
+// Puts new content in place and keeps what the reader has opened, and where the focus is.
+function replace(place, fill) {
+  const open = [...place.querySelectorAll("details[open][id]")].map((each) => each.id);
+  const focused = place.contains(document.activeElement) ? document.activeElement : null;
+  const focus = focused && (focused.id || focused.getAttribute("href") || focused.textContent);
+  fill();
+  for (const id of open) {
+    const again = document.getElementById(id);
+    if (again) again.open = true;
+  }
+  if (focused) {
+    const found = [...place.querySelectorAll("a, button, summary, [tabindex]")].find(
+      (each) => (each.id || each.getAttribute("href") || each.textContent) === focus,
+    );
+    (found || document.getElementById("mm-page")).focus({ preventScroll: true });
+  }
+  document.dispatchEvent(new CustomEvent("mm:replaced"));
+}
+
+async function refreshPage() {
+  const response = await fetch(window.location.href, { headers: { Accept: "text/html" } });
+  if (!response.ok || response.redirected) {
+    window.location.reload();
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const page = fresh.getElementById("mm-page");
+  const place = document.getElementById("mm-page");
+  if (!page || !place) {
+    window.location.reload();
+    return;
+  }
+  replace(place, () => place.replaceChildren(...page.childNodes));
+}
+
+async function refreshPart() {
+  const place = part();
+  const response = await fetch(place.dataset.mmLive, { headers: { Accept: "text/html" } });
+  if (response.redirected || response.status === 403 || response.status === 404) {
+    // Signed out, or the run is gone: the page itself says it best.
+    await refreshPage();
+    return;
+  }
+  if (!response.ok) throw new Error(response.statusText);
+  const state = response.headers.get("X-MassMigration-State");
+  const before = place.dataset.mmState || seen;
+  seen = state;
+  if (response.headers.get("X-MassMigration-Moving") !== "1" || (before && before !== state)) {
+    seen = null;
+    await refreshPage();
+    return;
+  }
+  const html = await response.text();
+  replace(place, () => {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    place.replaceChildren(...fresh.body.childNodes);
+  });
+}
+
+function note(isCutOff) {
+  const page = document.getElementById("mm-page");
+  if (page) page.classList.toggle("mm-cut-off", isCutOff);
+}
+
+async function tick() {
+  timer = 0;
+  if (document.hidden || !isMoving()) return;
+  try {
+    await refreshPart();
+    wait = FAST;
+    note(false);
+  } catch {
+    wait = Math.min(wait * 2, SLOWEST);
+    note(true);
+  }
+  schedule();
+}
+
+function schedule() {
+  if (!timer && !document.hidden && isMoving()) timer = window.setTimeout(tick, wait);
+}
+
+document.addEventListener("visibilitychange", () => {
+  wait = FAST;
+  if (!document.hidden && isMoving() && !timer) tick();
+});
+schedule();

@@ -1,0 +1,1 @@
+"""A site with cities in it, to be looked at in a browser: for tests and for screenshots."""

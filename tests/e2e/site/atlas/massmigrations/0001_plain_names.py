@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import time
+
+from anyascii import anyascii
+
+from massmigration.migrations import MapperMigration
+from tests.e2e.site.atlas.models import City
+
+
+class Migration(MapperMigration):
+    """Spell the names of cities in plain letters, for search.
+
+    The search box compares with this column, so that "Zurich" finds Zürich.
+    """
+
+    # Slow enough to be watched.
+    pause_between_batches = 0.1
+    max_batch_size = 400
+
+    def get_queryset(self, db_alias):
+        return City.objects.using(db_alias)
+
+    def operation(self, obj, db_alias):
+        obj.plain_name = anyascii(obj.name)
+        obj.save(update_fields=["plain_name"])
+        time.sleep(0.0002)

@@ -1,0 +1,1 @@
+"""An app whose migrations are in a bad way."""

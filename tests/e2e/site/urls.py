@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from django.apps import apps
+from django.contrib.auth.views import LoginView
+from django.urls import include, path
+
+urlpatterns = [
+    path("migrations/", include("massmigration.urls")),
+    path("login/", LoginView.as_view(template_name="login.html"), name="login"),
+]
+if apps.is_installed("django.contrib.admin"):
+    from django.contrib import admin
+
+    urlpatterns.append(path("admin/", admin.site.urls))
