@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -102,7 +103,9 @@ def main() -> None:
                 print(rows[-1], flush=True)
     if options.write:
         comment = "<!-- Written by `python -m tests.crash.measure --write`. -->"
-        PAGE.write_text("\n".join([comment, "", HEAD, *rows, ""]))
+        load = f"{os.getloadavg()[1]:.1f} on {os.cpu_count()} cores"
+        note = f"The machine had other work as well: its load was {load} in these minutes."
+        PAGE.write_text("\n".join([comment, "", HEAD, *rows, "", note, ""]))
 
 
 if __name__ == "__main__":
