@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measure import Demand, Table
 
-PARTS = ("batch", "constant", "overhead", "pause", "sparse", "update")
+PARTS = ("batch", "bulk", "constant", "overhead", "pause", "sparse", "update")
 
 
 def main(words: list[str]) -> int:
@@ -46,12 +46,14 @@ def main(words: list[str]) -> int:
 def _measure(
     alias: str, options: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[tuple[Table, list[Demand]]]:
-    from benchmarks import constant, overhead, sparse  # noqa: PLC0415 - as above
+    from benchmarks import bulk, constant, overhead, sparse  # noqa: PLC0415 - as above
 
     rows, repeats, many = options.rows, options.repeats, options.many
     if "overhead" in options.only:
         yield overhead.with_save(alias, rows, repeats, say)
         yield overhead.with_save_of_one_field(alias, rows, repeats, say)
+    if "bulk" in options.only:
+        yield bulk.with_update_fields(alias, rows, repeats, say)
     if "update" in options.only:
         yield overhead.with_update(alias, rows * 10, repeats, say)
     if "batch" in options.only:

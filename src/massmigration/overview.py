@@ -229,14 +229,14 @@ def _note(
     elif progress is not None:
         note = progress.held or progress.stalled
     notes = [note]
-    if migration is not None and run is not None and _is_code_changed(migration, run):
+    if migration is not None and run is not None and is_code_changed(migration, run):
         notes.append("its code changed since the run started")
     if record is not None and record.has_error:
         notes.append(record.last_error)
     return "; ".join(filter(None, notes))
 
 
-def _is_code_changed(migration: BaseMigration, run: Run) -> bool:
+def is_code_changed(migration: BaseMigration, run: Run) -> bool:
     """Tell whether a run that has not succeeded would go on with other code than it began with."""
     if run.status not in status.LIVE and run.status != status.FAILED:
         return False

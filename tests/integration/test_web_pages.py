@@ -324,6 +324,13 @@ def test_a_stalled_run_says_why_and_what_to_do(register, client):
     assert "No worker was ever seen on this database." in text
 
 
+def test_a_run_whose_code_has_changed_says_so(register, client):
+    api.launch(register(AddOne), "default")
+    Run.objects.update(code_hash="0" * 64)
+
+    assert "Its code has changed since this run started." in plain(client.get(url("detail")))
+
+
 def test_an_external_run_is_never_stalled(register, client):
     api.launch(register(External), "default")
 

@@ -7,6 +7,7 @@ MM_TEST_MARIADB_PORT   port of a MariaDB on 127.0.0.1; without it there is no al
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -63,6 +64,8 @@ INSTALLED_APPS = [
     "tests.project.shop",
     "tests.project.typed",
 ]
+if importlib.util.find_spec("psycopg"):  # its array fields are in tests.project.typed
+    INSTALLED_APPS.insert(0, "django.contrib.postgres")
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -276,7 +276,11 @@ def _note(found: MigrationStatus | None, migration: BaseMigration | None) -> str
         return ""
     if migration is None:
         return _("There is no code for it in this process: it was deleted, or its app was removed.")
-    return "" if found.is_allowed else _("The migration does not allow this database.")
+    if not found.is_allowed:
+        return _("The migration does not allow this database.")
+    if found.run is not None and api.is_code_changed(migration, found.run):
+        return _("Its code has changed since this run started. It would go on with the new code.")
+    return ""
 
 
 def _tab(key: str, alias: str, answer: Answer[Detail], current: str) -> Tab:

@@ -1,0 +1,12 @@
+from benchmarks.project.models import Item
+from massmigration.migrations import MapperMigration
+
+
+class Migration(MapperMigration):
+    update_fields = ["n"]
+
+    def get_queryset(self, db_alias):
+        return Item.objects.using(db_alias)
+
+    def operation(self, obj, db_alias):
+        obj.n += 1
