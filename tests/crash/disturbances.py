@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.crash.nursery import Nursery
     from tests.servers import Mode, Server
 
-LEASE = 0.3
+LEASE = 0.2
 
 
 def finish(nursery: Nursery, alias: str, key: str = scene.COUNT, **options: Any) -> None:

@@ -58,7 +58,7 @@ def test_children_of_locked_rows_are_inserted_without_delay(alias, nursery):
 def test_on_sqlite_the_application_goes_on_writing(alias, nursery):
     """A batch lasts about 50 ms and is followed by a rest, so nobody starves."""
     found = disturbances.traffic(
-        nursery, alias, seed=1, key=scene.PACED, rows=6_000, seconds=3.0, style="update"
+        nursery, alias, seed=1, key=scene.PACED, rows=1_500, seconds=2.0, style="update"
     )
 
     waits = sorted(found.waits)

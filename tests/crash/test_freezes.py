@@ -8,6 +8,7 @@ import time
 import pytest
 
 from massmigration import api
+from massmigration.engine import planning
 from massmigration.exceptions import StillWorking
 from massmigration.models import Run
 from tests.crash import disturbances, scene
@@ -118,3 +119,27 @@ def test_a_run_cannot_be_forgotten_in_the_middle_of_a_batch(alias, nursery):
     nursery.signal(frozen, signal.SIGCONT)
     nursery.result(frozen)
     assert scene.outcome(alias).is_right
+
+
+@pytest.mark.db("postgresql", "mariadb")
+def test_no_run_begins_while_a_batch_of_a_run_without_a_record_is_in_flight(alias, nursery):
+    """The record was deleted by hand, and another worker was the first to see it."""
+    migration = scene.store.by_key[scene.COUNT]
+    scene.fill(alias, scene.COUNT, 60)
+    planning.start(migration, alias, backend="test", workers=2)
+    frozen = nursery.work(alias, Fault("stop", "in operation", 7))
+    nursery.wait_until_stopped(frozen)
+    scene.ask(alias, "DELETE FROM massmigration_migrationrecord")
+    nursery.result(nursery.work(alias))
+    assert [run.status for run in Run.objects.using(alias).all()] == ["cancelled"]
+
+    with pytest.raises(StillWorking, match=f"process {frozen} on"):
+        api.launch(migration, alias)
+
+    nursery.signal(frozen, signal.SIGCONT)
+    nursery.result(frozen)
+    api.launch(migration, alias)
+    nursery.result(nursery.work(alias))
+    assert scene.outcome(alias).statuses == ("cancelled", "succeeded")
+    # What the run without a record had done is done by the new one as well.
+    assert set(scene.ask(alias, "SELECT n FROM shop_item")) == {(1,), (2,)}

@@ -142,3 +142,11 @@ def _fence_orphans(alias: str, key: str, found: Locked, new_id: uuid.UUID) -> No
         transition(alias, run, status.CANCELLED, ended_at=found.now)
         fence(alias, run.id, key)
         events.add(alias, key, run.id, "cancelled", text="The record was deleted.")
+    # A worker that saw first that the record was gone ended the run, and could not know whether
+    # another was in a batch of it.
+    ended = Run.objects.using(alias).filter(migration_key=key, status=status.CANCELLED)
+    held = Shard.objects.using(alias).filter(
+        run_id__in=list(ended.values_list("id", flat=True)), is_open=True
+    )
+    for run_id in set(held.exclude(owner="").values_list("run_id", flat=True)):
+        fence(alias, run_id, key)
