@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from django.core.checks import Tags
@@ -42,6 +42,14 @@ class Command(BaseCommand):
     help = "Shows, runs and controls mass migrations."
     # Not ours: a migration that is broken must be shown, and can be forgotten or faked.
     requires_system_checks = (Tags.models,)
+
+    def check(self, *args: Any, **options: Any) -> None:
+        """Run Django's checks of models, except those that a missing database keeps from it.
+
+        Some fields ask the database what it can; one that does not answer is shown by us.
+        """
+        with suppress(Error):
+            super().check(*args, **options)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Let each action name its own."""
