@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 NO_BROWSER = "NOT TESTED: no chromium found (sudo apt-get install chromium)"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as it lives, its event loop keeps Django from other tests' databases.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not everybody has it
 

@@ -40,7 +40,7 @@ def test_benchmark_names_the_parts_that_there_are():
     done = bench("--only=speed", check=False)
 
     assert done.returncode == 2
-    assert "'speed' must be one of: batch, constant, overhead" in done.stderr
+    assert "'speed' must be one of: batch, bulk, constant, overhead" in done.stderr
 
 
 @pytest.mark.slow

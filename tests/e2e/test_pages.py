@@ -98,6 +98,8 @@ def test_run_and_watch_it_to_its_end_without_reloading(site, open_page):
 
 def test_nothing_is_asked_for_where_nothing_moves(site, open_page):
     page = open_page("ann")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)  # the browser asks for the icon when it likes
     asked = []
     page.on("request", lambda request: asked.append(request.url))
 

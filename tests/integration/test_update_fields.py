@@ -717,8 +717,8 @@ def test_without_a_transaction_what_comes_before_a_failed_row_is_kept(alias, reg
 
 def test_only_joins_and_prefetches_of_the_queryset_are_used(alias, register):
     make_items(alias, 40)
-    for item in Item.objects.using(alias):
-        ChildItem.objects.using(alias).create(item=item, n=item.pk)
+    for number, item in enumerate(Item.objects.using(alias)):
+        ChildItem.objects.using(alias).create(item=item, n=number)
         ChildItem.objects.using(alias).create(item=item, n=1)
 
     class Joined(SetSlug):

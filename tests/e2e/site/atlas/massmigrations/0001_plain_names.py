@@ -15,7 +15,7 @@ class Migration(MapperMigration):
     """
 
     # Slow enough to be watched.
-    pause_between_batches = 0.1
+    pause_between_batches = 0.5
     max_batch_size = 400
 
     def get_queryset(self, db_alias):
