@@ -32,7 +32,7 @@ WORKER = ["--worker"]
 def main(words: list[str]) -> int:
     """Measure, print a table, and give 1 when a demand does not hold."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
-    parser.add_argument("--rows", type=int, default=4_000)
+    parser.add_argument("--rows", type=int, default=8_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--databases", default=",".join(ALIASES))
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -46,10 +46,12 @@ def main(words: list[str]) -> int:
     for alias in aliases:
         fast = _compare(alias, "item", "even", rows, repeats, {"MM_SCALE_WAIT": "10"}, (1, 8))
         holds &= _say(f"{alias}: 10 ms of waiting a row, 8 workers against 1", fast, 7, "times")
-        fast = _compare(alias, "item", "even", rows, repeats, {"MM_SCALE_HASHES": "3000"}, (1, 2))
+        fast = _compare(
+            alias, "item", "even", rows // 4, repeats, {"MM_SCALE_HASHES": "20000"}, (1, 2)
+        )
         holds &= _say(f"{alias}: computing, 2 workers against 1", fast, 1.7, "times")
         for model in ("item", "uuid", "text"):
-            slow = _skew(alias, model, rows, repeats)
+            slow = _skew(alias, model, rows // 4, repeats)
             holds &= _say(f"{alias}: 99% of {model} keys in 1% of the range", slow, 1.3, "at most")
     return 0 if holds else 1
 
@@ -112,7 +114,8 @@ def _timed(
     for process in processes:
         process.stdout.readline()
     backend = f"{LocalBackend.__module__}.{LocalBackend.__qualname__}"
-    run = planning.start(store.get(KEY), alias, backend=backend)
+    # As `run --workers N` begins.
+    run = planning.start(store.get(KEY), alias, backend=backend, workers=workers)
     started = time.monotonic()
     for process in processes:
         process.stdin.write(b"go\n")
