@@ -14,7 +14,8 @@ from django.db import Error, connections
 from massmigration import capabilities, notices, status
 from massmigration.definitions import SimpleMigration
 from massmigration.definitions.ranged import RangedMigration
-from massmigration.engine import batches, rowkeys
+from massmigration.engine import bare, batches, rowkeys, steps
+from massmigration.engine.failing import RowFailed
 from massmigration.engine.sources import Source, source_of
 from massmigration.engine.tasks import (
     BatchReport,
@@ -148,10 +149,10 @@ class _Slice:
             sleep(rest, self.options.should_stop)
         return outcome.is_last
 
-    def _work(self) -> batches.Outcome:
+    def _work(self) -> steps.Outcome:
         task, migration = self.task, self.task.migration
         if isinstance(migration, SimpleMigration):
-            return batches.run_simple(task)
+            return (batches if migration.atomic else bare).run_simple(task)
         ranged = cast("RangedMigration", migration)
         if self.source is None:
             self.source = source_of(ranged, task.alias)
@@ -161,18 +162,18 @@ class _Slice:
         if ranged.atomic:
             return batches.run_ranged(task, self.source, self.pacer, self.writer)
         should_stop = self.options.should_stop
-        return batches.run_bare(task, self.source, self.pacer, should_stop, self.writer)
+        return bare.run_ranged(task, self.source, self.pacer, should_stop, self.writer)
 
     def _handle(self, error: Exception) -> None:
         """Sort out what a batch raised: stop, fail, or let it be tried again."""
         task = self.task
         if isinstance(error, LostShard):
             raise _Trouble(LOST) from error
-        if isinstance(error, batches.RunStopped):
+        if isinstance(error, steps.RunStopped):
             if not error.record_fits and error.status in status.LIVE:
                 control.settle(task.alias, task.run)
             raise _Trouble(STOPPED) from error
-        if isinstance(error, batches.LimitReached):
+        if isinstance(error, steps.LimitReached):
             self._end_trial()
             raise _Trouble(STOPPED) from error
         databases = [capabilities.of(alias) for alias in self._aliases()]
@@ -248,8 +249,8 @@ class _Slice:
         sleep(random.uniform(0.5, 1) * min(2.0, 0.02 * 2**self.tries), self.options.should_stop)  # noqa: S311
 
     def _failure(self, error: Exception) -> Failure:
-        row = rowkeys.show(error.row) if isinstance(error, batches.RowFailed) else ""
-        cause = error.__cause__ if isinstance(error, batches.RowFailed) else error
+        row = rowkeys.show(error.row) if isinstance(error, RowFailed) else ""
+        cause = error.__cause__ if isinstance(error, RowFailed) else error
         failure = failure_of(cause, row)
         hint = explain(cause) if cause is not None else ""
         message = f"{failure.message} {hint}".strip() if hint else failure.message
@@ -259,7 +260,7 @@ class _Slice:
         task = self.task
         if not control.fail(task.alias, task.run, failure, shard=task.shard, by=task.owner):
             return _Trouble(STOPPED, failure)
-        cause = error.__cause__ if isinstance(error, batches.RowFailed) else error
+        cause = error.__cause__ if isinstance(error, RowFailed) else error
         notices.failed(task.alias, task.migration.key, task.run.id, failure, cause)
         return _Trouble(FAILED, failure)
 
