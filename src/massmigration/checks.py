@@ -8,6 +8,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks as django_checks
 from django.urls import NoReverseMatch, reverse
@@ -94,9 +95,9 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Ch
 
 
 def check_urls(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Warn where the pages cannot be reached."""
+    """Warn where the admin has no pages of ours to lead to."""
     del app_configs
-    if not getattr(settings, "ROOT_URLCONF", None):
+    if not apps.is_installed("django.contrib.admin") or not getattr(settings, "ROOT_URLCONF", None):
         return []
     try:
         reverse("massmigration_manage")
