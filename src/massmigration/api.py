@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from massmigration import identity, status
 from massmigration.asking import Answer, describe_trouble
+from massmigration.backends import recovering, sending
 from massmigration.backends import worker as local_worker
 from massmigration.backends.local import LocalBackend
-from massmigration.backends.queue import Message, QueueBackend
+from massmigration.backends.queue import QueueBackend
 from massmigration.conf import get_settings
 from massmigration.definitions import BaseMigration
 from massmigration.definitions.installed import all_installed, installed
@@ -358,19 +359,7 @@ def recover(aliases: list[str]) -> dict[str, int]:
     Returns:
         For each database, how many runs were looked at.
     """
-    found = {}
-    for alias in aliases:
-        runs = driving.workable_runs(alias)
-        lookers.seen(alias, identity.new_owner(), "recover")
-        for each in runs:
-            migration = installed(each.migration_key)
-            if migration is None:
-                continue
-            driving.close(alias, each, migration)
-            if progress_of(alias, each).stalled:
-                _carry_on(alias, each)
-        found[alias] = len(runs)
-    return found
+    return recovering.recover(aliases)
 
 
 def prune(db_alias: str, older_than: timedelta) -> int:
@@ -428,12 +417,9 @@ def work(aliases: list[str], request: WorkRequest | None = None) -> int:
 
 def _carry_on(alias: str, run: Run) -> None:
     """Tell the run's backend that there is work again."""
-    migration = installed(run.migration_key)
-    if migration is None:
-        return
-    backend = migration.get_backend()
-    if isinstance(backend, QueueBackend):
-        backend.enqueue(Message(alias, run.id))
+    backend, migration = sending.backend_of(run), installed(run.migration_key)
+    if backend is not None and migration is not None:
+        sending.send(backend, migration, alias, run)
 
 
 # Looking ---------------------------------------------------------------------------------

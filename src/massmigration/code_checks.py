@@ -103,7 +103,7 @@ def check_backends(**_: Any) -> Messages:
     for path, user in users.items():
         try:
             backend = import_string(path)()
-            problem = str(getattr(backend, "configuration_problem", str)())
+            problem = " ".join(getattr(backend, "check", list)())
         except Exception as error:  # noqa: BLE001 - an import or a constructor of the project
             text = f"The backend {path} ({user}) cannot be used. {type(error).__name__}: {error}"
             hint = "Install what it needs, or correct the path."

@@ -62,6 +62,9 @@ class Settings:
     POLL_SECONDS: float = 2
     """How often a worker looks for work when it has none."""
 
+    RESEND_SECONDS: float = 60
+    """After how long a message that no queue worker has taken is sent again, at first."""
+
     LOCAL_THREAD: bool = True
     """Whether a web process may work on migrations in a thread of its own."""
 
@@ -82,7 +85,14 @@ class Settings:
         return "the default"
 
 
-_POSITIVE = ("LEASE", "BATCH_SECONDS", "MAX_BATCH_SIZE", "MAX_BATCH_HOLD", "SLICE_SECONDS")
+_POSITIVE = (
+    "LEASE",
+    "BATCH_SECONDS",
+    "MAX_BATCH_SIZE",
+    "MAX_BATCH_HOLD",
+    "SLICE_SECONDS",
+    "RESEND_SECONDS",
+)
 _SWITCHES = ("LOCAL_THREAD", "ENFORCE")
 _NOT_NEGATIVE = ("RECORD_CACHE_TIMEOUT", "RETRY_AFTER", "PAUSE_BETWEEN_BATCHES", "POLL_SECONDS")
 

@@ -49,6 +49,14 @@ class StillWorking(MigrationError):
     """A worker is finishing its batch; what was asked has to wait for it."""
 
 
+class QueueUnreachable(MigrationError):
+    """The queue took no message; the run is there, and whoever looks next sends it again."""
+
+
+class RefusedParams(MigrationError):
+    """`backend_params` has a value that the backend cannot use."""
+
+
 class RefusedQueryset(MigrationError):
     """The queryset is of a kind that cannot be walked by key without changing its meaning."""
 

@@ -22,6 +22,11 @@ def new_owner() -> str:
     return _SEPARATOR.join([_host(), _scope(), str(os.getpid()), _start_of(os.getpid()), thread])
 
 
+def host_of(kind: str) -> str:
+    """Give a name for all short-lived processes of one kind on this host."""
+    return f"{kind} on {_host()}"
+
+
 def describe(owner: str) -> str:
     """Name a worker for people."""
     parts = owner.split(_SEPARATOR)

@@ -216,3 +216,27 @@ class Trace(models.Model):
 
     def __str__(self) -> str:
         return f"trace of {self.run_id}"
+
+
+class Ticket(models.Model):
+    """A message that may be on its way for a run: there are no more of them than rows here.
+
+    Messages are numbered. Those up to `taken` are stale, whatever brings them; a message above,
+    up to `sent`, lets its bearer work. Times are as with shards.
+    """
+
+    id = models.CharField(max_length=64, primary_key=True)  # run id and number
+    run_id = models.UUIDField()
+    number = models.IntegerField()
+    is_out = models.BooleanField(default=True, help_text="A message is on its way or at work.")
+    sent = models.BigIntegerField(default=0, help_text="Number of the last message sent.")
+    taken = models.BigIntegerField(default=0, help_text="Messages up to this one are stale.")
+    owner = models.CharField(max_length=250, blank=True, help_text="Who works on a message now.")
+    due_at = models.BigIntegerField(help_text="When the message is to come, or when it came.")
+    resends = models.IntegerField(default=0, help_text="Times that it was thought to be lost.")
+
+    class Meta:
+        indexes = [models.Index(fields=["run_id"], name="massmigration_ticket_run")]
+
+    def __str__(self) -> str:
+        return f"ticket {self.number} of {self.run_id}"

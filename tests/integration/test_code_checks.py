@@ -175,8 +175,8 @@ def test_w014_a_backend_of_one_migration(register):
 
 
 class Unconfigured:
-    def configuration_problem(self):
-        return "There is no queue named slow."
+    def check(self):
+        return ["There is no queue named slow."]
 
 
 def test_w015_a_backend_whose_queue_is_not_configured():

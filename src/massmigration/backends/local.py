@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 
-from django.db import connections, transaction
+from django.db import connections
 
 from massmigration.aliases import managed_aliases
 from massmigration.backends.queue import Message, QueueBackend
@@ -26,10 +26,13 @@ logger = logging.getLogger("massmigration")
 class LocalBackend(QueueBackend):
     """Leaves the work in the database, for workers and for this web process's thread."""
 
+    carries_messages = False
+    looker_hint = "keep a `manage.py massmigration worker` running"
+
     def enqueue(self, message: Message, delay: float = 0.0) -> None:
         """Wake the thread of this web process, if it may have one."""
-        del delay
-        transaction.on_commit(thread.wake, using=message.db_alias)
+        del message, delay
+        thread.wake()
 
 
 class WebThread:

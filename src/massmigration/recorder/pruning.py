@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from massmigration import status
-from massmigration.models import Event, MigrationRecord, Run, Shard, Trace
+from massmigration.models import Event, MigrationRecord, Run, Shard, Ticket, Trace
 from massmigration.recorder import clock
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def prune(alias: str, older_than: timedelta) -> int:
         # The run goes last: what is cut off here is found again by the next prune.
         Shard.objects.using(alias).filter(run_id=run.id).delete()
         Trace.objects.using(alias).filter(run_id=run.id).delete()
+        Ticket.objects.using(alias).filter(run_id=run.id).delete()
         Event.objects.using(alias).filter(run_id=run.id).delete()
         Run.objects.using(alias).filter(id=run.id).delete()
         deleted += 1

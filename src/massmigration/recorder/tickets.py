@@ -1,0 +1,159 @@
+"""Which messages are on their way for a run: so many, no more, and each of use once.
+
+A queue may lose, double, delay and reorder what it carries. A ticket is a row that says which
+message number is good, so that a doubled or late message finds that its work is taken, and that
+only one of several lookers sends a lost one again. All writes compare what was read and set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+
+from massmigration import capabilities, identity
+from massmigration.conf import get_settings
+from massmigration.models import Shard, Ticket
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Iterable
+
+MAX_PATIENCE = 16
+"""A message is waited for up to this many times the first wait."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A ticket whose message a worker has begun to work on."""
+
+    id: str
+    run_id: uuid.UUID
+    number: int
+    sent: int
+    owner: str
+
+
+def of_run(alias: str, run_id: uuid.UUID) -> list[Ticket]:
+    """Give the tickets of a run by number."""
+    return list(Ticket.objects.using(alias).filter(run_id=run_id).order_by("number"))
+
+
+def issue(alias: str, run_id: uuid.UUID, number: int, delay: float = 0.0) -> int | None:
+    """Begin to use a ticket that is not out.
+
+    Args:
+        alias: the database.
+        run_id: the run.
+        number: which of the run's tickets.
+        delay: after how many seconds the message is to come.
+
+    Returns:
+        The number of the message to be sent, or None when one is out already.
+    """
+    due = capabilities.of(alias).now_ms() + int(delay * 1000)
+    tickets = Ticket.objects.using(alias)
+    seen = tickets.filter(id=_id(run_id, number)).first()
+    if seen is not None:
+        return None if seen.is_out else _send(alias, seen, due, resends=0)
+    try:
+        # A savepoint: on some databases an error spoils the transaction that the caller has open.
+        with transaction.atomic(using=alias):
+            tickets.create(id=_id(run_id, number), run_id=run_id, number=number, sent=1, due_at=due)
+    except IntegrityError:
+        return None
+    return 1
+
+
+def reissue(alias: str, lost: Ticket) -> int | None:
+    """Use the ticket of a lost message anew; None when somebody else was faster."""
+    now = capabilities.of(alias).now_ms()
+    return _send(alias, lost, now, resends=min(lost.resends + 1, MAX_PATIENCE))
+
+
+def take(alias: str, run_id: uuid.UUID, number: int, message: int, owner: str) -> Taken | None:
+    """Let the bearer of a message work.
+
+    A message that comes again after its first bearer died is good again.
+
+    Returns:
+        The ticket, or None when the message is stale or doubled.
+    """
+    seen = Ticket.objects.using(alias).filter(id=_id(run_id, number)).first()
+    if seen is None or not seen.is_out or message > seen.sent:
+        return None
+    if seen.owner and not (message == seen.taken and identity.is_gone(seen.owner)):
+        return None
+    if not seen.owner and message <= seen.taken:
+        return None
+    now = capabilities.of(alias).now_ms()
+    if not _change(alias, seen, taken=seen.sent, owner=owner, due_at=now, resends=0):
+        return None
+    return Taken(seen.id, run_id, number, seen.sent, owner)
+
+
+def hand_on(alias: str, taken: Taken, delay: float = 0.0) -> int | None:
+    """Let another message follow the one that was worked on.
+
+    Returns:
+        The number of the message to be sent, or None when the ticket was used anew meanwhile.
+    """
+    due = capabilities.of(alias).now_ms() + int(delay * 1000)
+    changed = _of(alias, taken).update(owner="", sent=taken.sent + 1, due_at=due)
+    return taken.sent + 1 if changed == 1 else None
+
+
+def close(alias: str, taken: Taken) -> None:
+    """Let no message follow."""
+    _of(alias, taken).update(owner="", is_out=False)
+
+
+def note_unsent(alias: str, run_id: uuid.UUID, number: int, message: int) -> None:
+    """Let the next looker send a message again that the queue did not take."""
+    Ticket.objects.using(alias).filter(id=_id(run_id, number), sent=message, owner="").update(
+        due_at=0
+    )
+
+
+def lost(alias: str, tickets: Iterable[Ticket]) -> list[Ticket]:
+    """Give the tickets that are out and whose message or bearer seems to be gone."""
+    return [ticket for ticket in tickets if ticket.is_out and _is_lost(alias, ticket)]
+
+
+def _is_lost(alias: str, ticket: Ticket) -> bool:
+    now = capabilities.of(alias).now_ms()
+    waited = now - ticket.due_at
+    conf = get_settings()
+    if not ticket.owner:
+        patience = conf.RESEND_SECONDS * min(2**ticket.resends, MAX_PATIENCE)
+        return waited > patience * 1000
+    if identity.is_gone(ticket.owner):
+        return True
+    if waited <= conf.LEASE * 1000 * min(2**ticket.resends, MAX_PATIENCE):
+        return False
+    held = Shard.objects.using(alias).filter(run_id=ticket.run_id, owner=ticket.owner)
+    return not any(shard.is_open and shard.lease_until > now for shard in held)
+
+
+def _send(alias: str, seen: Ticket, due: int, *, resends: int) -> int | None:
+    changed = _change(
+        alias, seen, is_out=True, owner="", sent=seen.sent + 1, due_at=due, resends=resends
+    )
+    return seen.sent + 1 if changed else None
+
+
+def _change(alias: str, seen: Ticket, **values: object) -> bool:
+    """Write only if nothing changed since it was read."""
+    same = Ticket.objects.using(alias).filter(
+        id=seen.id, sent=seen.sent, taken=seen.taken, owner=seen.owner, is_out=seen.is_out
+    )
+    return same.update(**values) == 1
+
+
+def _of(alias: str, taken: Taken):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return Ticket.objects.using(alias).filter(id=taken.id, sent=taken.sent, owner=taken.owner)
+
+
+def _id(run_id: uuid.UUID, number: int) -> str:
+    return f"{run_id}:{number}"
