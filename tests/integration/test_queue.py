@@ -226,6 +226,28 @@ def test_a_lost_message_is_waited_for_longer_each_time(alias, register, queue):
     assert not recover_after(200)
 
 
+@pytest.mark.db("postgresql", "mariadb")
+def test_a_batch_that_is_longer_than_the_lease_is_not_taken_for_lost(alias, register, queue):
+    class Long(OnQueue):
+        parallel = False
+        looks = []
+
+        def operation(self, obj, db_alias):
+            if not Long.looks:
+                time.sleep(0.3)
+                Long.looks.append(in_thread(lambda: recovering.recover([alias])).result(30))
+                Long.looks.append(len(queue))
+            super().operation(obj, db_alias)
+
+    make_items(alias, 5)
+    with override_settings(MASSMIGRATION_LEASE=0.1):
+        api.launch(register(Long), alias)
+        deliver(queue)
+
+    assert Long.looks == [{alias: 1}, 0]
+    assert values(alias) == [1] * 5
+
+
 def test_a_queue_that_is_down_is_said_and_the_next_look_sends(alias, register, queue):
     make_items(alias, 20)
     ListBackend.is_down = True

@@ -15,6 +15,8 @@ from django.db import IntegrityError, transaction
 from massmigration import capabilities, identity
 from massmigration.conf import get_settings
 from massmigration.models import Shard, Ticket
+from massmigration.recorder.locking import lock_free
+from massmigration.transactions import is_nested, outermost
 
 if TYPE_CHECKING:
     import uuid
@@ -132,8 +134,22 @@ def _is_lost(alias: str, ticket: Ticket) -> bool:
         return True
     if waited <= conf.LEASE * 1000 * min(2**ticket.resends, MAX_PATIENCE):
         return False
-    held = Shard.objects.using(alias).filter(run_id=ticket.run_id, owner=ticket.owner)
-    return not any(shard.is_open and shard.lease_until > now for shard in held)
+    return not _is_at_work(alias, ticket, now)
+
+
+def _is_at_work(alias: str, ticket: Ticket, now: int) -> bool:
+    """Tell whether the bearer holds a shard: by its lease, or, in a long batch, by its lock."""
+    shards = Shard.objects.using(alias).filter(run_id=ticket.run_id, owner=ticket.owner)
+    held = [shard for shard in shards if shard.is_open]
+    if any(shard.lease_until > now for shard in held):
+        return True
+    if not held or not capabilities.of(alias).row_locks:
+        return False
+    if is_nested(alias):
+        return True  # no locks in somebody else's transaction: another look will tell
+    with outermost(alias):
+        free = set(lock_free(alias, ticket.run_id))
+    return any(shard.id not in free for shard in held)
 
 
 def _send(alias: str, seen: Ticket, due: int, *, resends: int) -> int | None:
