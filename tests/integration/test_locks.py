@@ -10,7 +10,9 @@ from django.db import OperationalError, connections, transaction
 
 from massmigration import api
 from massmigration.engine import batches, slices
+from massmigration.recorder.locking import locked
 from tests.integration.support import (
+    AddOne,
     AddOneInBatches,
     AddOneInTens,
     Holder,
@@ -339,3 +341,51 @@ def _repeated(action):
         action()
     except OperationalError:  # it may be the victim as well
         action()
+
+
+@pytest.mark.db("mariadb")
+def test_the_callers_connection_keeps_its_own_limits(alias, register):
+    """MariaDB has no limits of one transaction alone, so ours are taken back."""
+
+    def limits():
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT @@innodb_lock_wait_timeout, @@idle_write_transaction_timeout")
+            return cursor.fetchone()
+
+    make_items(alias, 5)
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 37")
+    before, during = limits(), []
+
+    class Asks(AddOne):
+        def operation(self, obj, db_alias):
+            during.append(limits())
+            super().operation(obj, db_alias)
+
+    migration = register(Asks)
+    api.run(migration, alias)
+    after_run = limits()
+    api.forget(migration.key, alias)
+
+    assert before == (37, 0)
+    assert set(during) == {(3, 900)}
+    assert after_run == before
+    assert limits() == before
+
+
+@pytest.mark.db("mariadb")
+def test_control_waits_for_a_lock_for_seconds_and_not_for_a_minute(alias, register):
+    migration = register(AddOne)
+    api.launch(migration, alias)
+    held = []
+
+    def see():
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT @@SESSION.innodb_lock_wait_timeout")
+            held.append(cursor.fetchone()[0])
+
+    with locked(alias, migration.key):
+        see()
+    see()
+
+    assert held == [5, 50]

@@ -92,6 +92,9 @@ class Database:
     def limit_lock_wait(self, lock_seconds: float) -> None:
         """Inside a transaction: wait for locks no longer than this."""
 
+    def end_limits(self) -> None:
+        """After our transactions: take back limits that would stay on the caller's connection."""
+
     def asking_often(self) -> AbstractContextManager[None]:
         """While this is open, wait for locks so that a short moment is not slept through."""
         return nullcontext()

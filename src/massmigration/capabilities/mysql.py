@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, Error, OperationalError
 
 from massmigration.capabilities.base import Database
 
@@ -27,7 +28,11 @@ _LOST = {
     1927,
     4031,
 }
+# Kept on the driver's connection, so that they end with it.
 _LIMITS = "_massmigration_limits"
+_USUAL = "_massmigration_usual_limits"
+_LOCK_WAIT = "innodb_lock_wait_timeout"
+_IDLE = "idle_write_transaction_timeout"
 
 
 class MySQL(Database):
@@ -64,16 +69,43 @@ class MySQL(Database):
 
     def limit_batch(self, hold_seconds: float, lock_seconds: float) -> None:
         """Set the session's limits once for each connection; they do not exist locally."""
-        connection: Any = self.connection.connection
-        wanted = (hold_seconds, lock_seconds)
-        if getattr(connection, _LIMITS, None) == wanted:
-            return
-        parts = [f"SESSION innodb_lock_wait_timeout = {max(1, round(lock_seconds))}"]
+        limits = {_LOCK_WAIT: max(1, round(lock_seconds))}
         if self.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
-            parts.append(f"SESSION idle_write_transaction_timeout = {max(1, round(hold_seconds))}")
+            limits[_IDLE] = max(1, round(hold_seconds))
+        self._limit(limits)
+
+    def limit_lock_wait(self, lock_seconds: float) -> None:
+        """Set the session's limit, which `end_limits` takes back."""
+        self._limit({_LOCK_WAIT: max(1, round(lock_seconds))})
+
+    def end_limits(self) -> None:
+        """Set the session's limits to what they were."""
+        connection: Any = self.connection.connection
+        usual = getattr(connection, _USUAL, None)
+        if usual and getattr(connection, _LIMITS, usual) != usual:
+            with suppress(Error):  # a connection that is lost has no limits any more
+                self._limit(usual)
+
+    def _limit(self, wanted: dict[str, int]) -> None:
+        connection: Any = self.connection.connection
+        limits = getattr(connection, _LIMITS, {})
+        if connection is not None and all(
+            limits.get(name) == value for name, value in wanted.items()
+        ):
+            return
         with self.connection.cursor() as cursor:
-            cursor.execute("SET " + ", ".join(parts))
-        setattr(connection, _LIMITS, wanted)
+            connection = self.connection.connection
+            if not hasattr(connection, _USUAL):
+                setattr(connection, _USUAL, self._read_limits(cursor))
+            cursor.execute("SET " + ", ".join(f"SESSION {n} = {v}" for n, v in wanted.items()))
+        setattr(connection, _LIMITS, {**getattr(connection, _USUAL), **limits, **wanted})
+
+    def _read_limits(self, cursor: Any) -> dict[str, int]:
+        names = [_LOCK_WAIT]
+        if self.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
+            names.append(_IDLE)
+        cursor.execute("SELECT " + ", ".join(f"@@SESSION.{name}" for name in names))
+        return dict(zip(names, map(int, cursor.fetchone()), strict=True))
 
     def transaction_is_lost(self) -> bool:
         """A server that rolled back shows only when the savepoint is released."""

@@ -84,6 +84,7 @@ def run_slice(task: Task, options: Options) -> SliceResult:
         return _Slice(task, options).run()
     finally:
         _release(task)
+        capabilities.of(task.alias).end_limits()
 
 
 class _Slice:

@@ -40,8 +40,11 @@ class Locked:
 @contextmanager
 def locked(alias: str, key: str) -> Iterator[Locked]:
     """Open a transaction and lock the migration's record and its run, in that order."""
-    with outermost(alias):
-        yield lock_in_transaction(alias, key)
+    try:
+        with outermost(alias):
+            yield lock_in_transaction(alias, key)
+    finally:
+        capabilities.of(alias).end_limits()
 
 
 def lock_in_transaction(alias: str, key: str) -> Locked:
