@@ -50,8 +50,8 @@ class Settings:
     PAUSE_BETWEEN_BATCHES: float | None = None
     """Rest after each batch. None: what suits the database."""
 
-    MAX_BATCH_SIZE: int = 10_000
-    """No batch has more rows than this."""
+    MAX_BATCH_SIZE: int | None = None
+    """No batch has more rows than this. None: what suits the kind of migration."""
 
     MAX_BATCH_HOLD: float = 900
     """After how long without a statement the server may end a batch's transaction."""
@@ -128,11 +128,12 @@ def unknown_settings() -> list[str]:
 def _checked(name: str, value: Any) -> Any:  # noqa: C901 - one branch for each kind
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if name in _POSITIVE:
-        optional = name == "BATCH_SECONDS"
-        if not (optional and value is None) and not (number and value > 0):
-            raise _wrong(name, value, "a number above 0")
-        if name == "MAX_BATCH_SIZE" and not isinstance(value, int):
+        if value is None and name in {"BATCH_SECONDS", "MAX_BATCH_SIZE"}:
+            return None
+        if name == "MAX_BATCH_SIZE" and not (number and isinstance(value, int) and value > 0):
             raise _wrong(name, value, "a whole number above 0")
+        if not (number and value > 0):
+            raise _wrong(name, value, "a number above 0")
     elif name in _NOT_NEGATIVE:
         optional = name == "PAUSE_BETWEEN_BATCHES"
         if not (optional and value is None) and not (number and value >= 0):

@@ -14,6 +14,7 @@ from massmigration.definitions import BaseMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, ranges
 from massmigration.engine.sources import source_of
+from massmigration.engine.tasks import max_rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +154,7 @@ def settings_in_force(migration: BaseMigration, alias: str) -> list[InForce]:
     if isinstance(migration, RangedMigration):
         found = [
             _in_force(migration, "batch_seconds", conf.BATCH_SECONDS, database.batch_seconds),
-            _in_force(migration, "max_batch_size", None, conf.MAX_BATCH_SIZE),
+            _in_force(migration, "max_batch_size", None, max_rows_of(migration)),
             _in_force(
                 migration,
                 "pause_between_batches",

@@ -13,7 +13,7 @@ WRONG = [
     *((name, value) for name in SECONDS for value in (0, -1, "5", True, [], float("nan"))),
     *((name, float("inf")) for name in (*SECONDS, *NOT_NEGATIVE)),
     *((name, value) for name in NOT_NEGATIVE for value in (-1, "5", True, float("nan"))),
-    *(("MAX_BATCH_SIZE", value) for value in (0, -1, 1.5, "5", True, None)),
+    *(("MAX_BATCH_SIZE", value) for value in (0, -1, 1.5, "5", True)),
     ("LEASE", None),
     *(("LOCAL_THREAD", value) for value in (1, 0, "no", None)),
     *(("ENFORCE", value) for value in (1, 0, "no")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, nullcontext
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connections
@@ -104,16 +105,17 @@ def _set_and_write(
     watch = writer.watch(rows)
     operation = mapper.operation
     uses = _Uses()
-    with connections[writer.alias].execute_wrapper(uses):
-        for row in rows:
-            key = row.pk
-            try:
+    left = iter(rows)
+    try:
+        with connections[writer.alias].execute_wrapper(uses):
+            for row in left:
                 operation(row, alias)
                 if uses.any:
                     uses.any = False
                     guard.check()
-            except Exception as error:
-                raise RowFailed(rowkeys.encode(type(row), key)) from error
+    except Exception as error:
+        place = len(rows) - length_hint(left) - 1
+        raise RowFailed(watch.key_at(place)) from error
     reach("before writing")
     watch.write()
 

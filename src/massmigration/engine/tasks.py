@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from massmigration import capabilities
 from massmigration.conf import get_settings
+from massmigration.definitions import BatchMigration
 from massmigration.engine.pacing import Pacer
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from massmigration.definitions import BaseMigration
     from massmigration.definitions.ranged import RangedMigration
     from massmigration.models import Run, Shard
+
+MAX_ROWS = 10_000
+MAX_ROWS_AT_FULL_SPEED = 20_000
+MAX_ROWS_IN_DATABASE = 1_000_000
 
 FULL_SPEED_SECONDS = 0.5
 FULL_SPEED_REST = 0.005
@@ -103,13 +108,26 @@ def pacer_for(migration: RangedMigration, alias: str, shard: Shard, options: Opt
         target = max(target, FULL_SPEED_SECONDS)
     pacer = Pacer(
         target=target,
-        max_rows=migration.max_batch_size or conf.MAX_BATCH_SIZE,
+        max_rows=max_rows_of(migration, full_speed=options.full_speed),
         rows=shard.batch_size,
         span=shard.span,
     )
     for _ in range(min(shard.attempts, 20)):
         pacer.cut()
     return pacer
+
+
+def max_rows_of(migration: RangedMigration, *, full_speed: bool = False) -> int:
+    """Give how many rows a batch has at most, however fast they are.
+
+    Those of a batch migration stay in the database. Of others, memory sets a limit too.
+    """
+    chosen = migration.max_batch_size or get_settings().MAX_BATCH_SIZE
+    if chosen is not None:
+        return chosen
+    if isinstance(migration, BatchMigration):
+        return MAX_ROWS_IN_DATABASE
+    return MAX_ROWS_AT_FULL_SPEED if full_speed else MAX_ROWS
 
 
 def paced_seconds(seconds: float, work: float, target: float) -> float:

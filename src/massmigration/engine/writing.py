@@ -48,7 +48,7 @@ class Writer:
         names = {field.attname for field in fields}
         concrete = model._meta.concrete_fields
         self.others = [Column(field, alias) for field in concrete if field.attname not in names]
-        self._keys = [Column(field, alias) for field in rowkeys.pk_fields(model)]
+        self.keys = [Column(field, alias) for field in rowkeys.pk_fields(model)]
         self._database = capabilities.of(alias)
         self._statement = statement_for(model, fields, alias)
         self._is_usable = True
@@ -59,14 +59,14 @@ class Writer:
 
     def keys_of(self, rows: list[Any]) -> list[Any]:
         """Give `row.pk` of each row."""
-        if len(self._keys) == 1:
-            return self._keys[0].values(rows, loaded=True)
+        if len(self.keys) == 1:
+            return self.keys[0].values(rows, loaded=True)
         return [row.pk for row in rows]
 
     def prepare_keys(self, pks: list[Any]) -> list[list[Any]]:
         """Give the columns of the primary key as the driver takes them."""
-        columns = [pks] if len(self._keys) == 1 else list(map(list, zip(*pks, strict=True)))
-        pairs = zip(self._keys, columns, strict=True)
+        columns = [pks] if len(self.keys) == 1 else list(map(list, zip(*pks, strict=True)))
+        pairs = zip(self.keys, columns, strict=True)
         return [column.prepare(values)[0] for column, values in pairs]
 
     def write(self, changed: Changed) -> None:
@@ -211,7 +211,13 @@ class Watch:
         self._before = [
             column.freeze(column.values(rows, loaded=loaded)) for column, loaded in self._columns
         ]
-        self._before_others = [column.values(rows, loaded=True) for column in self._others]
+        keys = {column.attname: column for column in writer.keys}
+        alone = next(iter(keys)) if len(keys) == 1 else None
+        self._before_others = [
+            # The list of keys is one of them, and each walk over the rows takes its time.
+            self._pks if column.attname == alone else column.values(rows, loaded=True)
+            for column in self._others
+        ]
 
     def write(self, count: int | None = None) -> None:
         """Write the first rows, or all, as far as operations changed them.
@@ -247,6 +253,10 @@ class Watch:
         pks = self._pks if len(rows) == len(self._pks) else [self._pks[i] for i in places]
         sent = Values(writer.prepare_keys(pks), columns)
         writer.write(Changed(rows, pks, places, sent, frozenset(single)))
+
+    def key_at(self, place: int) -> str:
+        """Give the key, as text, that the row at this place was read with."""
+        return rowkeys.encode(self._writer.model, self._pks[place])
 
     def _find_changed(self) -> tuple[list[list[Any]], Sequence[int]]:
         """Give each column's values now, and the places of the rows that changed."""
@@ -311,5 +321,4 @@ class Watch:
         self._fail(place, OperationError(text))
 
     def _fail(self, place: int, cause: BaseException | None) -> NoReturn:
-        key = rowkeys.encode(self._writer.model, self._pks[place])
-        raise RowFailed(key, place) from cause
+        raise RowFailed(self.key_at(place), place) from cause

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import F, Q
 
 from massmigration import capabilities, identity, status
 from massmigration.conf import get_settings
 from massmigration.exceptions import LostShard
-from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.models import Run, Shard
 from massmigration.recorder import clock as database_time
-from massmigration.recorder import events
+from massmigration.recorder import events, per_batch
 from massmigration.transactions import outermost
 
 if TYPE_CHECKING:
@@ -116,28 +116,11 @@ def hold(alias: str, shard: Shard, key: str) -> State:
     Raises:
         LostShard: when the shard changed hands or is done.
     """
-    clock = capabilities.of(alias).clock()
-    mine = Shard.objects.using(alias).filter(id=shard.id)
-    changed = mine.filter(epoch=shard.epoch, is_open=True).update(
-        lease_until=clock + lease_ms(), beat_at=clock
-    )
-    if changed != 1:
+    fresh = per_batch.hold(alias, shard, key, lease_ms())
+    if fresh is None:
         raise LostShard(f"Shard {shard.number} of {key} on {alias!r} changed hands.")
-    run = Run.objects.using(alias).filter(id=OuterRef("run_id"))
-    record = MigrationRecord.objects.using(alias).filter(
-        key=key, attempt_uuid=OuterRef("run_id"), has_error=False, is_applied=False
-    )
-    fresh = mine.annotate(
-        run_status=Subquery(run.values("status")[:1]),
-        run_row_limit=Subquery(run.values("row_limit")[:1]),
-        record_fits=Exists(record),
-    ).get()
-    return State(
-        shard=fresh,
-        run_status=fresh.run_status or status.CANCELLED,
-        row_limit=fresh.run_row_limit,
-        record_fits=bool(fresh.record_fits),
-    )
+    now, run_status, row_limit, record_fits = fresh
+    return State(now, run_status or status.CANCELLED, row_limit, record_fits)
 
 
 def checkpoint(
@@ -164,23 +147,16 @@ def checkpoint(
     Raises:
         LostShard: when epoch or batch number are not what was read.
     """
-    clock = capabilities.of(alias).clock()
-    changed = (
-        Shard.objects.using(alias)
-        .filter(id=shard.id, epoch=shard.epoch, batch_number=shard.batch_number)
-        .update(
-            cursor=cursor,
-            batch_number=F("batch_number") + 1,
-            rows_done=F("rows_done") + rows,
-            is_open=is_open,
-            batch_size=batch_size,
-            span=span,
-            attempts=0,
-            beat_at=clock,
-            lease_until=clock + lease_ms(),
-        )
-    )
-    if changed != 1:
+    values = {
+        "cursor": cursor,
+        "batch_number": shard.batch_number + 1,
+        "rows_done": shard.rows_done + rows,
+        "is_open": is_open,
+        "batch_size": batch_size,
+        "span": span,
+        "attempts": 0,
+    }
+    if not per_batch.checkpoint(alias, shard, values, lease_ms()):
         raise LostShard(f"Shard {shard.number} of run {shard.run_id} on {alias!r} changed hands.")
 
 
