@@ -12,15 +12,20 @@ BIN := $(VENV)/bin
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick slow test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash clean
+.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 test: ## everything but the slow tests, on every database (installs servers if root)
 	$(PYTHON) scripts/install_servers.py
+	$(if $(ARGS),,$(MAKE) schemaless)
 	$(SETUP) test
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
+	$(PYTHON) scripts/server_env.py mongo
+	$(PYTHON) scripts/test_schemaless.py $(ARGS)
 
 quick: ## the same on SQLite alone, in less than a minute
 	$(SETUP) test

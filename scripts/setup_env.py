@@ -71,13 +71,14 @@ def install(
     words += [f"Django=={django}.*"] if django else []
     if wheel and before:  # perhaps of the same version, and yet another file
         remove = ["uninstall", "--quiet", "--yes", "django-mass-migration"]
-        _pip(program, *remove)
-    _pip(program, "install", "--quiet", *words)
+        pip(program, *remove)
+    pip(program, "install", "--quiet", *words)
     stamp.write_text(json.dumps(now | {"extras": extras}))
     return program
 
 
-def _pip(program: Path, *words: str) -> None:
+def pip(program: Path, *words: str) -> None:
+    """Let an environment's pip do something; end the program with its reason when it fails."""
     result = subprocess.run(
         [program, "-m", "pip", *words], capture_output=True, text=True, check=False
     )

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PREFIX = "massmigration-servers-"
+ROOT = Path(__file__).resolve().parents[1]
+GOOGLE_PACKAGE = "google-cloud-cli-firestore-emulator"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 Mode = Literal["fast", "immediate"]
@@ -48,7 +50,7 @@ class ServerFailed(Exception):
 
 @dataclass
 class Server:
-    """One running server. `name` is postgresql, mariadb or redis."""
+    """One running server. `name` is one of `STARTERS`."""
 
     name: str
     host: str
@@ -246,11 +248,84 @@ def start_redis(durable: bool = False) -> Server:
     return _register(server)
 
 
+def start_mongo() -> Server:
+    """Start a server of MongoDB's protocol (SecantusDB): no user, any database name, in memory.
+
+    It lives in an environment of its own, made by `scripts/server_env.py mongo`.
+
+    Raises:
+        MissingServer: it is not installed.
+        ServerFailed: it did not start.
+    """
+    program = _own_program("mongo", "secantusd-py")
+    directory, data = _new_directory("mongo", None)
+    port = free_port()
+    command = [program, "--host", HOST, "--port", str(port), "--storage-path", str(data / "db")]
+    return _register(_plain_server("mongo", port, directory, command, _takes_connections))
+
+
+def start_datastore() -> Server:
+    """Start Google's Datastore emulator (Firestore in Datastore mode); nothing is kept on disk.
+
+    Raises:
+        MissingServer: Java or the emulator is not installed.
+        ServerFailed: it did not start.
+    """
+    return _start_google("datastore", ["--database-mode=datastore-mode"])
+
+
+def start_firestore() -> Server:
+    """Start Google's Firestore emulator; nothing is kept on disk.
+
+    Raises:
+        MissingServer: Java or the emulator is not installed.
+        ServerFailed: it did not start.
+    """
+    return _start_google("firestore", [])
+
+
+def _start_google(name: str, options: list[str]) -> Server:
+    java = _program("java", "openjdk-17-jre-headless")
+    jar = _emulator_jar()
+    directory, _ = _new_directory(name, None)
+    port = free_port()
+    # Its own script forks this, and a signal to the script leaves it behind.
+    command = [java, "-Duser.language=en", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", jar]
+    command += ["com.google.cloud.datastore.emulator.firestore.CloudFirestore", "start"]
+    command += [f"--host={HOST}", f"--port={port}", *options]
+    return _register(_plain_server(name, port, directory, command, _google_is_ready))
+
+
+def _plain_server(
+    name: str, port: int, directory: Path, command: list[str], is_ready: Callable[[Server], bool]
+) -> Server:
+    signals: dict[Mode, signal.Signals] = {"fast": signal.SIGTERM, "immediate": signal.SIGKILL}
+    return Server(
+        name=name,
+        host=HOST,
+        port=port,
+        directory=directory,
+        command=command,
+        user=None,
+        is_ready=is_ready,
+        signals=signals,
+    )
+
+
 STARTERS: dict[str, Callable[[], Server]] = {
     "postgresql": start_postgresql,
     "mariadb": start_mariadb,
     "redis": start_redis,
+    "mongo": start_mongo,
+    "datastore": start_datastore,
+    "firestore": start_firestore,
 }
+
+
+VARIABLES = {"postgresql": "MM_TEST_PG_PORT"} | {
+    name: f"MM_TEST_{name.upper()}_PORT" for name in STARTERS if name != "postgresql"
+}
+"""Which variable of the environment tells the projects of the tests where a server is."""
 
 
 def start_all(names: Iterable[str]) -> dict[str, Server | MissingServer]:
@@ -416,6 +491,26 @@ def _program(name: str, package: str, beside: str | None = None) -> str:
     return found
 
 
+def _own_program(environment: str, name: str) -> str:
+    """Find a program of a Python environment that `scripts/server_env.py` has made."""
+    program = ROOT / f".venv-server-{environment}" / "bin" / name
+    if not program.exists():
+        msg = f"`{name}` was not found: run python3 scripts/server_env.py {environment}."
+        raise MissingServer(msg)
+    return str(program)
+
+
+def _emulator_jar() -> str:
+    places = [Path("/usr/lib/google-cloud-sdk"), Path.home() / "google-cloud-sdk"]
+    gcloud = shutil.which("gcloud")
+    places += [Path(gcloud).resolve().parents[1]] if gcloud else []
+    for place in places:
+        folder = place / "platform" / "cloud-firestore-emulator"
+        if (jar := folder / "cloud-firestore-emulator.jar").exists():
+            return str(jar)
+    raise MissingServer(_sentence("cloud-firestore-emulator", GOOGLE_PACKAGE))
+
+
 def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
@@ -500,6 +595,18 @@ def _redis_is_ready(server: Server) -> bool:
     return _exchange(server, b"PING\r\n").startswith(b"+PONG")
 
 
+def _google_is_ready(server: Server) -> bool:
+    return b" 200 OK" in _exchange(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+
+def _takes_connections(server: Server) -> bool:
+    try:
+        with socket.create_connection((server.host, server.port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
 def _exchange(server: Server, request: bytes) -> bytes:
     try:
         with socket.create_connection((server.host, server.port), timeout=2) as connection:
@@ -517,12 +624,11 @@ def main(words: list[str]) -> None:
     if words[:1] == ["--watch"]:
         _watch(Path(words[1]))
         return
-    variables = {"postgresql": "MM_TEST_PG_PORT", "mariadb": "MM_TEST_MARIADB_PORT"}
-    for name, server in start_all(words or variables).items():
+    for name, server in start_all(words or ["postgresql", "mariadb"]).items():
         if isinstance(server, MissingServer):
             print(f"# {name}: {server}")
         else:
-            print(f"export {variables.get(name, 'MM_TEST_REDIS_PORT')}={server.port}", flush=True)
+            print(f"export {VARIABLES[name]}={server.port}", flush=True)
     print("# Ctrl-C ends them.", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()

@@ -1,0 +1,1 @@
+"""Databases without transactions over many rows: MongoDB, Datastore, Firestore."""

@@ -1,0 +1,1 @@
+"""Rows whose keys each of these databases can have."""
