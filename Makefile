@@ -27,9 +27,9 @@ schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
 	$(PYTHON) scripts/server_env.py mongo
 	$(PYTHON) scripts/test_schemaless.py $(ARGS)
 
-quick: ## the same on SQLite alone, in less than a minute
+quick: ## the same on SQLite alone and without a browser, in less than a minute
 	$(SETUP) test
-	$(BIN)/python -m pytest -n 2 -m "not slow" --databases sqlite $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite $(ARGS)
 
 slow: ## the slow tests alone
 	$(PYTHON) scripts/install_servers.py

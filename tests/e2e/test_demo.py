@@ -67,6 +67,7 @@ def test_number_of_cities_that_is_none_is_one_sentence(tmp_path):
     assert demo.stderr == "DEMO_CITIES is 'many'; it must be a number above 0.\n"
 
 
+@pytest.mark.browser  # nearly: it asks as one does
 def test_the_pages_open_on_the_demos_data(tmp_path):
     assert run_demo(tmp_path, cities="600").returncode == 0
     with socket.socket() as free:

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 NAMES = "/migrations/detail/atlas:0001_plain_names"
 CHECK = "/migrations/detail/atlas:0003_check_population"
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
 def badge(page):

@@ -427,12 +427,12 @@ def test_detail_as_json(register, client):
 def test_pages_work_where_a_project_has_a_base_of_its_own(register, client, tmp_path):
     folder = tmp_path / "massmigration"
     folder.mkdir()
-    (folder / "base.html").write_text("<!doctype html>OWN{% block content %}{% endblock %}OWN")
+    (folder / "base.html").write_text("<!doctype html>[own]{% block content %}{% endblock %}[own]")
     api.launch(register(AddOne), "default")
     with own_templates(tmp_path):
         for name in ("manage", "detail", "cancel", "delete"):
             page = client.get(url(name))
-            assert page.content.count(b"OWN") == 2
+            assert page.content.count(b"[own]") == 2
             assert b"massmigration.css" in page.content
             assert b"django-admin" not in page.content
 
