@@ -223,6 +223,34 @@ def start_mariadb(durable: bool = False) -> Server:
     return _register(server)
 
 
+def start_pgbouncer(ini: str) -> Server:
+    """Start a pgbouncer with these settings; those of its address and its log are added.
+
+    Raises:
+        MissingServer: it is not installed.
+        ServerFailed: it did not start.
+    """
+    program = _program("pgbouncer", "pgbouncer")
+    user = _server_user("postgres", "postgresql")
+    directory, data = _new_directory("pgbouncer", user)
+    port = free_port()
+    own = f"listen_addr = {HOST}\nlisten_port = {port}\nunix_socket_dir =\nadmin_users = postgres\n"
+    path = data / "pgbouncer.ini"
+    path.write_text(f"{ini}\n{own}")
+    path.chmod(0o644)
+    server = Server(
+        name="pgbouncer",
+        host=HOST,
+        port=port,
+        directory=directory,
+        command=[program, str(path)],
+        user=user,
+        is_ready=_takes_connections,
+        signals={"fast": signal.SIGINT, "immediate": signal.SIGQUIT},
+    )
+    return _register(server)
+
+
 def start_redis(durable: bool = False) -> Server:
     """Start a Redis; durable writes an append-only file with a sync each second.
 

@@ -12,7 +12,7 @@ from django.urls import get_resolver
 from massmigration.aliases import managed_aliases
 from massmigration.enforcement import registry
 from massmigration.enforcement.requirement import Requirement
-from massmigration.enforcement.scanning import OPERATION, mentions
+from massmigration.enforcement.scanning import OPERATION, computed_places, mentions
 from massmigration.exceptions import DbAliasNotAllowed
 from massmigration.keys import MigrationKey
 from massmigration.loading import MigrationGraph, store
@@ -82,6 +82,7 @@ def collect() -> list[CodeRequirement]:
         each = _requirement(waiting.requirement, waiting.what, waiting.place)
         found[each.key, each.place] = each
     for mention in mentions():
+        assert mention.identifier is not None
         aliases = list(mention.db_aliases) if mention.db_aliases else None
         requirement = Requirement(mention.identifier, aliases)
         each = _requirement(
@@ -89,6 +90,16 @@ def collect() -> list[CodeRequirement]:
         )
         found.setdefault((each.key, each.place), each)
     return sorted(found.values(), key=lambda each: (each.key, each.place))
+
+
+def unread() -> list[str]:
+    """Give the places of code that waits for a migration which cannot be told.
+
+    It is computed there, and the module is not imported here. What may be removed is known only
+    but for these.
+    """
+    known = {waiting.place for waiting in registry.waiting()}
+    return sorted({place for place in computed_places() if place not in known})
 
 
 def judge(

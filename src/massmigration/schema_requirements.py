@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations import SeparateDatabaseAndState
 
 from massmigration.operations import OUR_TABLES, RequireMassMigration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from django.db.migrations import Migration
+    from django.db.migrations.operations.base import Operation
 
 logger = logging.getLogger("massmigration")
 
@@ -55,14 +57,23 @@ def schema_requirements(loader: MigrationLoader) -> list[SchemaRequirement]:
     """Give all Django migrations with our operation."""
     found = []
     for node, migration in sorted((loader.disk_migrations or {}).items()):
-        operations = tuple(
-            each for each in migration.operations if isinstance(each, RequireMassMigration)
-        )
+        flat = list(_flat(migration.operations))
+        operations = tuple(each for each in flat if isinstance(each, RequireMassMigration))
         if operations:
-            alone = len(migration.operations) == 1 or bool(migration.replaces)
+            alone = len(flat) == 1 or bool(migration.replaces)
             depends = _depends_on_ours(loader, node, migration)
             found.append(SchemaRequirement(node, operations, alone, depends))
     return found
+
+
+def _flat(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Give what `SeparateDatabaseAndState` has inside in its place."""
+    for each in operations:
+        if isinstance(each, SeparateDatabaseAndState):
+            yield from _flat(each.database_operations)
+            yield from _flat(each.state_operations)
+        else:
+            yield each
 
 
 def ancestors(loader: MigrationLoader, node: tuple[str, str]) -> set[tuple[str, str]]:

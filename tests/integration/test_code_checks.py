@@ -128,6 +128,21 @@ def test_w010_a_requirement_beside_other_operations(django_migrations):
     assert only("W010").startswith("annex.0001_require has RequireMassMigration beside")
 
 
+@pytest.mark.parametrize("part", ["database_operations", "state_operations"])
+def test_w010_sees_into_operations_for_database_and_state(django_migrations, part):
+    other = 'migrations.RunSQL("SELECT 1")'
+    inside = f"migrations.SeparateDatabaseAndState({part}=[{other}, REQUIRE])"
+    django_migrations(_0001_require=GOOD.replace("[REQUIRE]", f"[{inside}]"))
+    assert only("W010").startswith("annex.0001_require has RequireMassMigration beside")
+
+
+def test_w011_sees_into_operations_for_database_and_state(django_migrations):
+    inside = "[migrations.SeparateDatabaseAndState(database_operations=[REQUIRE])]"
+    text = GOOD.replace("[REQUIRE]", inside).replace('("massmigration", "0002_runs"), ', "")
+    django_migrations(_0001_require=text)
+    assert only("W011").startswith("annex.0001_require has")
+
+
 def test_a_squashed_migration_may_have_more_operations(django_migrations):
     text = GOOD.replace("[REQUIRE]", '[migrations.RunSQL("SELECT 1"), REQUIRE]')
     text += "    replaces = [('annex', '0000_a'), ('annex', '0000_b')]\n"

@@ -18,6 +18,7 @@ def _alone(monkeypatch):
     """Only the code of this test waits."""
     monkeypatch.setattr(registry, "_noted", {})
     monkeypatch.setattr(requirements, "mentions", list)
+    monkeypatch.setattr(requirements, "computed_places", list)
 
 
 @pytest.fixture
@@ -164,3 +165,17 @@ def test_what_may_be_a_slip_is_not_faked(words):
     command("fake", *words, "--database", "default")
     keys = set(MigrationRecord.objects.values_list("key", flat=True))
     assert keys <= {"shop:0001_add_one"}, "a beginning may mean the one that there is"
+
+
+@pytest.mark.db("sqlite")
+def test_a_migration_that_is_computed_where_nobody_has_looked_is_said_to_be_unknown(
+    answer, monkeypatch
+):
+    imported = registry.waiting()[0].place
+    monkeypatch.setattr(requirements, "computed_places", lambda: [imported, "/srv/shop/tasks.py:7"])
+
+    result = command("status", "--requirements", "--database", "default")
+    machine = json.loads(command("status", "--requirements", "--format", "json").out)
+
+    assert "computed in a module that is not imported here:\n    /srv/shop/tasks.py:7" in result.out
+    assert machine["not_known"] == ["/srv/shop/tasks.py:7"]

@@ -8,6 +8,7 @@ from django.db import connections
 from django.test import override_settings
 
 from massmigration import api
+from massmigration.backends import local
 from massmigration.models import Event, MigrationRecord, Run
 from tests.integration.support import AddOne, make_items, values
 from tests.integration.web import External, FailAtFive, Nothing, client_of, url
@@ -318,3 +319,13 @@ def test_an_external_run_offers_only_what_it_can(register, client):
     assert b"Its own code does the work" not in page.content  # a simple one on a backend
     assert b"the other side may go on none the less" in page.content
     assert b"may go on working" in client.get(url("cancel")).content
+
+
+def test_a_process_that_has_served_a_request_may_have_a_thread(client, monkeypatch):
+    monkeypatch.setattr(local.thread, "has_served", False)
+    assert local.thread.why_not() == "this process has served no web request"
+
+    client.get("/migrations/manage/")
+
+    assert local.thread.has_served
+    assert local.thread.why_not() == "tests are running"

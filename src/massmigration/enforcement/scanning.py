@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OPERATION: Final = "RequireMassMigration"
-_NAMES: Final = ("requires_migration", "view_requires_migration", "migration_is_applied", OPERATION)
+_DECORATORS: Final = ("requires_migration", "view_requires_migration")
+_NAMES: Final = (*_DECORATORS, "migration_is_applied", OPERATION)
 _SKIPPED_FOLDERS: Final = {"tests", "test", "__pycache__", "node_modules"}
 
 
@@ -27,7 +28,9 @@ _SKIPPED_FOLDERS: Final = {"tests", "test", "__pycache__", "node_modules"}
 class Mention:
     """A place in the source that names a migration it waits for."""
 
-    identifier: str | tuple[str, str]
+    identifier: str | tuple[str, str] | None
+    """None where it is computed."""
+
     db_aliases: tuple[str, ...] | None
     function: str
     """Which of our names was called there."""
@@ -41,6 +44,15 @@ class Mention:
 
 def mentions() -> list[Mention]:
     """Read the source of all installed apps but our own; tests are left out."""
+    return [each for each in _all_mentions() if each.identifier is not None]
+
+
+def computed_places() -> list[str]:
+    """Give the places, as `file:line`, whose migration is computed, so that it cannot be read."""
+    return [each.place for each in _all_mentions() if each.identifier is None]
+
+
+def _all_mentions() -> list[Mention]:
     found = []
     for path in sorted(_files()):
         try:
@@ -71,8 +83,8 @@ def mentions_in(path: str, source: bytes) -> list[Mention]:
         if not isinstance(node, ast.Call) or _called(node) not in _NAMES:
             continue
         identifier = _identifier(node)
-        if identifier is None:
-            continue
+        if identifier is None and _called(node) not in _DECORATORS:
+            continue  # an API call with an object, or an operation that says so itself
         what, line = decorated.get(id(node), ("", node.lineno))
         place = f"{path}:{line}"
         found.append(Mention(identifier, _aliases(node), _called(node), what, place))

@@ -45,6 +45,7 @@ def test_all_ways_to_wait_are_found_in_the_source():
         "shop:0005_e": ("migration_is_applied", "", "x.py:18", ("default",)),
         ("shop", "0006_f"): ("RequireMassMigration", "", "x.py:22", None),
         ("shop", "0007_g"): ("RequireMassMigration", "", "x.py:23", None),
+        None: ("requires_migration", "", "x.py:21", None),  # computed
     }
 
 

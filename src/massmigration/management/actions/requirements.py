@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from massmigration.requirements import Met, Retirable
 
 
-def show(out: Output, judged: Sequence[Met], retirable: Sequence[Retirable]) -> None:
-    """Print both lists."""
+def show(
+    out: Output, judged: Sequence[Met], retirable: Sequence[Retirable], unread: Sequence[str]
+) -> None:
+    """Print the lists."""
     out.line()
     out.line(out.style.MIGRATE_HEADING("Code that waits"))
     if not judged:
@@ -25,6 +27,10 @@ def show(out: Output, judged: Sequence[Met], retirable: Sequence[Retirable]) -> 
         for each in group:
             place = f"{short(each.requirement.place)}  {each.requirement.what}".rstrip()
             out.line(f"    {place}: {_verdict(out, each)}")
+    if unread:
+        out.line("  Not known, since it is computed in a module that is not imported here:")
+    for place in unread:
+        out.line(f"    {out.style.WARNING(short(place))}")
     out.line()
     out.line(out.style.MIGRATE_HEADING("Applied everywhere"))
     if not retirable:
@@ -33,7 +39,9 @@ def show(out: Output, judged: Sequence[Met], retirable: Sequence[Retirable]) -> 
         out.line(f"  {one.key}: {_may_go(one)}")
 
 
-def as_json(judged: Sequence[Met], retirable: Sequence[Retirable]) -> dict[str, Any]:
+def as_json(
+    judged: Sequence[Met], retirable: Sequence[Retirable], unread: Sequence[str]
+) -> dict[str, Any]:
     """Give the same for machines."""
     return {
         "requirements": [
@@ -57,6 +65,7 @@ def as_json(judged: Sequence[Met], retirable: Sequence[Retirable]) -> dict[str, 
             }
             for each in retirable
         ],
+        "not_known": list(unread),
     }
 
 

@@ -78,12 +78,12 @@ class StatusAction:
         if out.is_json:
             document = as_json(databases, problems, len(unapplied))
             if options["requirements"]:
-                document |= requirements.as_json(judged, retirable)
+                document |= requirements.as_json(judged, retirable, code.unread())
             out.document(document)
         else:
             _show(out, databases, problems)
             if options["requirements"]:
-                requirements.show(out, judged, retirable)
+                requirements.show(out, judged, retirable, code.unread())
         wrong = [each for each in judged if each.requirement.problem]
         if options["check"] and options["required"] and wrong:
             sentences = "; ".join(

@@ -1,0 +1,10 @@
+"""The test project for gunicorn and uWSGI: `tests.project.wsgi`."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.project.settings")
+application = get_wsgi_application()
