@@ -20,7 +20,7 @@ help: ## list the targets
 test: ## everything but the slow tests, on every database (installs servers if root)
 	$(PYTHON) scripts/install_servers.py
 	$(if $(ARGS),,$(MAKE) schemaless)
-	$(SETUP) test
+	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
@@ -29,11 +29,11 @@ schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
 
 quick: ## the same on SQLite alone and without a browser, in less than a minute
 	$(SETUP) test
-	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite --ignore tests/contract $(ARGS)
 
 slow: ## the slow tests alone
 	$(PYTHON) scripts/install_servers.py
-	$(SETUP) test
+	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900 $(ARGS)
 
 test-matrix: ## `make test` on each supported Django with its Python

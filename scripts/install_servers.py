@@ -16,6 +16,7 @@ PLACES = [os.environ.get("PATH", os.defpath), "/usr/sbin"]
 PACKAGES = {
     "initdb": "postgresql",
     "mariadbd": "mariadb-server",
+    "redis-server": "redis-server",
     "chromium": "chromium",  # the pages are tested in it
     "msgfmt": "gettext",  # translations are compared with the texts
 }
