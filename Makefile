@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash clean
+.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash contract clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -88,6 +88,12 @@ crash: ## kill workers and servers at every step
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test
 	$(BIN)/python -m tests.crash $(ARGS)
+
+contract: ## each backend: 100,000 rows, 20 SIGKILLs of workers, all messages lost once
+	$(PYTHON) scripts/install_servers.py
+	$(SETUP) test queues
+	MASSMIGRATION_CONTRACT_ROWS=100000 MASSMIGRATION_CONTRACT_KILLS=20 \
+		$(BIN)/python -m pytest tests/contract -n 0 -k test_killed_workers --timeout 3600 -rP $(ARGS)
 
 clean: ## remove environments and what tools left
 	rm -rf .venv* build dist docs/_build .*_cache
