@@ -13,9 +13,8 @@ from django.db.models import Count, Sum
 from django.utils.timezone import is_naive, make_aware
 
 from massmigration import aliases as database_aliases
-from massmigration import capabilities, status
+from massmigration import capabilities, looking, status
 from massmigration.asking import Answer, Problem, ask, ask_all
-from massmigration.backends import sending
 from massmigration.definitions.installed import installed
 from massmigration.engine.pace import Pace, pace_from
 from massmigration.engine.progress import Progress, progress_from
@@ -420,19 +419,11 @@ def messages_of(alias: str, runs: Iterable[Run]) -> dict[uuid.UUID, list[Ticket]
 
     A run that is on a queue and has no ticket is given too.
     """
-    found: dict[uuid.UUID, list[Ticket]] = {run.id: [] for run in runs if is_on_queue(run)}
+    found: dict[uuid.UUID, list[Ticket]] = {run.id: [] for run in runs if looking.is_on_queue(run)}
     if found:
         for ticket in Ticket.objects.using(alias).filter(run_id__in=list(found)):
             found[ticket.run_id].append(ticket)
     return found
-
-
-def is_on_queue(run: Run) -> bool:
-    """Tell whether messages bring a run forward, which is to be worked on."""
-    if run.is_external or run.status not in status.WORKABLE:
-        return False
-    backend = sending.backend_of(run)
-    return backend is not None and backend.carries_messages
 
 
 # Rates -------------------------------------------------------------------------------------
