@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash clean
+.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash contract clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ help: ## list the targets
 test: ## everything but the slow tests, on every database (installs servers if root)
 	$(PYTHON) scripts/install_servers.py
 	$(if $(ARGS),,$(MAKE) schemaless)
-	$(SETUP) test
+	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
@@ -29,11 +29,11 @@ schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
 
 quick: ## the same on SQLite alone and without a browser, in less than a minute
 	$(SETUP) test
-	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite --ignore tests/contract $(ARGS)
 
 slow: ## the slow tests alone
 	$(PYTHON) scripts/install_servers.py
-	$(SETUP) test
+	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900 $(ARGS)
 
 test-matrix: ## `make test` on each supported Django with its Python
@@ -88,6 +88,12 @@ crash: ## kill workers and servers at every step
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test
 	$(BIN)/python -m tests.crash $(ARGS)
+
+contract: ## each backend: 100,000 rows, 20 SIGKILLs of workers, all messages lost once
+	$(PYTHON) scripts/install_servers.py
+	$(SETUP) test queues
+	MASSMIGRATION_CONTRACT_ROWS=100000 MASSMIGRATION_CONTRACT_KILLS=20 \
+		$(BIN)/python -m pytest tests/contract -n 0 -k test_killed_workers --timeout 3600 -rP $(ARGS)
 
 clean: ## remove environments and what tools left
 	rm -rf .venv* build dist docs/_build .*_cache

@@ -17,6 +17,7 @@ PACKAGES = {
     "initdb": "postgresql",
     "mariadbd": "mariadb-server",
     "pgbouncer": "pgbouncer",
+    "redis-server": "redis-server",
     "chromium": "chromium",  # the pages are tested in it
     "msgfmt": "gettext",  # translations are compared with the texts
 }

@@ -38,7 +38,8 @@ def main() -> None:
             label += f" (PYTHON {wanted} WAS NOT FOUND)"
         print(f"\n=== {label}", flush=True)
         venv = ROOT / f".venv-django{django}"
-        program = install(venv, ["test"], python=python, django=django)
+        extras = ["test"] if django == "4.2" else ["test", "queues"]
+        program = install(venv, extras, python=python, django=django)
         words = [program, "-m", "pytest", "-n", "2", "-m", "not slow", *sys.argv[1:]]
         status = subprocess.run(words, cwd=ROOT, check=False).returncode
         results.append((label, "passed" if status == 0 else f"FAILED ({status})"))

@@ -25,6 +25,9 @@ from massmigration.engine.slices import SliceResult
 from massmigration.engine.tasks import BatchReport, ClaimReport, Options
 from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
 from massmigration.keys import MigrationKey
+from massmigration.looking import hint_for as looker_hint
+from massmigration.looking import in_passing
+from massmigration.looking import is_recent as looked_recently
 from massmigration.models import MigrationRecord, Run
 from massmigration.overview import (
     DatabaseStatus,
@@ -42,7 +45,7 @@ from massmigration.preflight import InForce, Preflight, preflight, settings_in_f
 from massmigration.recorder import control, events, lookers, pruning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from django.db import Error
@@ -89,6 +92,8 @@ __all__ = [
     "look_at_one",
     "look_at_record",
     "look_at_run",
+    "looked_recently",
+    "looker_hint",
     "migration_is_applied",
     "migration_is_in_progress",
     "migration_was_started",
@@ -96,6 +101,7 @@ __all__ = [
     "preflight",
     "progress_of",
     "prune",
+    "put_back",
     "recorded_keys",
     "recover",
     "resume",
@@ -428,6 +434,17 @@ def _carry_on(alias: str, run: Run) -> None:
 def statuses(aliases: list[str] | None = None) -> list[DatabaseStatus]:
     """Say of each database what it has had. Never raises because of a migration or a database."""
     return look_at_all(aliases)
+
+
+def put_back(shown: Iterable[MigrationStatus]) -> int:
+    """Send again what queues have lost of the runs that are shown; at most once in a lease each.
+
+    Never raises because of a database or a queue: the next who looks tries again.
+
+    Returns:
+        How many messages were sent.
+    """
+    return in_passing.put_back(shown)
 
 
 def recorded_keys(db_alias: str, app_label: str) -> list[str]:

@@ -20,6 +20,7 @@ from massmigration.definitions.schema_order import what_is_wrong
 from massmigration.enforcement import registry
 from massmigration.exceptions import DbAliasNotAllowed, SettingsError
 from massmigration.operations import OUR_TABLES
+from massmigration.queue_checks import check_lookers, check_params
 from massmigration.schema_requirements import ancestors, loader_if_needed, schema_requirements
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ STATIC_CHECKS: Final[tuple[Callable[..., Messages], ...]] = (
     check_backends,
     check_unwritten,
     check_databases_setting,
+    check_params,
 )
 
 
@@ -218,6 +220,7 @@ def register_all(tag: str) -> None:
         django_checks.register(check, tag)
     # Not with our tag: who asks for that has not asked for a look at databases.
     django_checks.register(check_tables, django_checks.Tags.database)
+    django_checks.register(check_lookers, django_checks.Tags.database)
     django_checks.register(check_for_deploy, tag, deploy=True)
 
 

@@ -13,14 +13,14 @@ from django.db.models import Count, Sum
 from django.utils.timezone import is_naive, make_aware
 
 from massmigration import aliases as database_aliases
-from massmigration import capabilities, status
+from massmigration import capabilities, looking, status
 from massmigration.asking import Answer, Problem, ask, ask_all
 from massmigration.definitions.installed import installed
 from massmigration.engine.pace import Pace, pace_from
 from massmigration.engine.progress import Progress, progress_from
 from massmigration.keys import MigrationKey
 from massmigration.loading import BrokenFile, code_hash, store
-from massmigration.models import Event, MigrationRecord, Run, Shard, Trace
+from massmigration.models import Event, MigrationRecord, Run, Shard, Ticket, Trace
 from massmigration.recorder import lookers, traces
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class _Current:
         self.shards: dict[uuid.UUID, list[Shard]] = defaultdict(list)
         self.rows: dict[uuid.UUID, int] = {}
         self.traces = {}
+        self.messages = messages_of(alias, self.runs.values())
         self.fakers: dict[uuid.UUID | None, str] = {}
         if open_ids:
             shards = Shard.objects.using(alias).filter(run_id__in=open_ids)
@@ -164,7 +165,7 @@ class _Current:
     def look(self, run: Run) -> tuple[Progress, Pace]:
         """Tell how far and how fast a run is."""
         shards = self.shards.get(run.id, [])
-        progress = progress_from(run, shards, self.database)
+        progress = progress_from(run, shards, self.database, self.messages.get(run.id))
         rows = self.rows.get(run.id)
         if rows is not None:
             progress = _with_rows(progress, rows)
@@ -227,7 +228,7 @@ def _note(
     elif migration is None:
         note = "its code is gone"
     elif progress is not None:
-        note = progress.held or progress.stalled
+        note = progress.held or progress.stalled or progress.queued
     notes = [note]
     if migration is not None and run is not None and is_code_changed(migration, run):
         notes.append("its code changed since the run started")
@@ -339,7 +340,7 @@ def status_of(key: str, db_alias: str) -> MigrationStatus:
 
 
 def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | None]:
-    """Look at how far a run is: three queries. None where there is no such run."""
+    """Look at how far a run is: three queries, four on a queue. None without such a run."""
 
     def question(alias: str) -> MigrationStatus | None:
         run = Run.objects.using(alias).filter(id=run_id).first()
@@ -349,7 +350,8 @@ def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | No
         shards = Shard.objects.using(alias).filter(run_id=run_id).order_by("number", "id")
         found = list(shards.annotate(now=database.clock()))
         trace = Trace.objects.using(alias).filter(run_id=run_id).first()
-        progress = progress_from(run, found, database)
+        messages = messages_of(alias, [run]).get(run_id)
+        progress = progress_from(run, found, database, messages)
         return MigrationStatus(
             key=run.migration_key,
             db_alias=alias,
@@ -358,7 +360,7 @@ def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | No
             record=None,
             run=run,
             progress=progress,
-            note=progress.held or progress.stalled,
+            note=progress.held or progress.stalled or progress.queued,
             pace=_pace(run, found, trace, progress),
             has_code=installed(run.migration_key) is not None,
             shards=tuple(found),
@@ -371,7 +373,10 @@ def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | No
 
 
 def look_at_live(aliases: Iterable[str]) -> dict[str, Answer[list[MigrationStatus]]]:
-    """Look at the runs that are enqueued, running or paused: three queries for each database."""
+    """Look at the runs that are enqueued, running or paused: three queries for each database.
+
+    One more where any of them is on a queue.
+    """
     return ask_all(aliases, _live_of)
 
 
@@ -383,10 +388,11 @@ def _live_of(alias: str) -> list[MigrationStatus]:
     shards: dict[uuid.UUID, list[Shard]] = defaultdict(list)
     for shard in Shard.objects.using(alias).filter(run_id__in=ids).annotate(now=database.clock()):
         shards[shard.run_id].append(shard)
+    messages = messages_of(alias, found)
     by_run = {trace.run_id: trace for trace in Trace.objects.using(alias).filter(run_id__in=ids)}
     rows = []
     for run in found:
-        progress = progress_from(run, shards[run.id], database)
+        progress = progress_from(run, shards[run.id], database, messages.get(run.id))
         rows.append(
             MigrationStatus(
                 key=run.migration_key,
@@ -396,13 +402,28 @@ def _live_of(alias: str) -> list[MigrationStatus]:
                 record=None,
                 run=run,
                 progress=progress,
-                note=progress.held or progress.stalled,
+                note=progress.held or progress.stalled or progress.queued,
                 pace=_pace(run, shards[run.id], by_run.get(run.id), progress),
                 has_code=installed(run.migration_key) is not None,
                 shards=tuple(shards[run.id]),
             )
         )
     return rows
+
+
+# Queues ------------------------------------------------------------------------------------
+
+
+def messages_of(alias: str, runs: Iterable[Run]) -> dict[uuid.UUID, list[Ticket]]:
+    """Read the tickets of those runs that are on a queue and to be worked on: one query, or none.
+
+    A run that is on a queue and has no ticket is given too.
+    """
+    found: dict[uuid.UUID, list[Ticket]] = {run.id: [] for run in runs if looking.is_on_queue(run)}
+    if found:
+        for ticket in Ticket.objects.using(alias).filter(run_id__in=list(found)):
+            found[ticket.run_id].append(ticket)
+    return found
 
 
 # Rates -------------------------------------------------------------------------------------

@@ -108,6 +108,7 @@ def test_json_holds_what_is_documented(alias):
         "fraction",
         "workers",
         "stalled",
+        "queued",
         "error",
     }
     assert (slow["state"], slow["rows_done"], slow["kind"]) == ("paused", 5, "mapper")

@@ -162,4 +162,6 @@ def _follow_up(
     following = Message(alias, run.id, message.ticket, number)
     with suppress(QueueUnreachable):  # it is logged, and its ticket waits for a looker
         sending.post(backend, run, following, delay)
+        assert fresh is not None
+        sending.send_lost(alias, fresh)  # while some of its messages live, the others do
     return answer

@@ -125,6 +125,10 @@ class QueueBackend(BackendBase):
         """Give the names in `backend_params` that this backend does not know."""
         return sorted(set(migration.get_backend_params()) - set(self._known()))
 
+    def known_params(self) -> list[str]:
+        """Give the names that this backend knows in `backend_params`."""
+        return sorted(self._known())
+
     def check_params(self, migration: BaseMigration) -> None:
         """Refuse values in `backend_params` that cannot be used.
 

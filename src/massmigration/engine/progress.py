@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from massmigration import capabilities, identity, status
 from massmigration.engine import rowkeys
 from massmigration.models import Run, Shard
+from massmigration.recorder import tickets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from massmigration.capabilities import Database
+    from massmigration.models import Ticket
 
 
 NOT_TAKEN_UP: Final = "not-taken-up"
@@ -23,6 +28,8 @@ SILENT: Final = "silent"
 """Its last worker gives no sign of life."""
 NO_WORKER: Final = "no-worker"
 """It was given back, and no worker has taken it up again."""
+LOST: Final = "lost"
+"""Its queue seems to have lost its messages, or the workers that had them died."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +88,34 @@ class Progress:
     rows_expected: int | None
     """Rows in all, by the planner's estimate; None where there is none."""
 
+    queued_since_ms: int | None = None
+    """Since when its messages have waited in a queue while nobody works on it, as `since_ms`."""
+
+    @property
+    def queued(self) -> str:
+        """Say that it waits in a queue, as commands and logs do; "" where it does not."""
+        if self.queued_since_ms is None:
+            return ""
+        since = datetime.fromtimestamp(self.queued_since_ms / 1000, timezone.utc)
+        return f"waiting in the queue since {since:%Y-%m-%d %H:%M:%S} UTC"
+
 
 def progress_of(alias: str, run: Run) -> Progress:
-    """Look at the shards of a run."""
+    """Look at the shards of a run; not at a queue that it may be on."""
     database = capabilities.of(alias)
     shards = Shard.objects.using(alias).filter(run_id=run.id).annotate(now=database.clock())
     return progress_from(run, list(shards), database)
 
 
-def progress_from(run: Run, shards: list[Shard], database: Database) -> Progress:
+def progress_from(
+    run: Run,
+    shards: list[Shard],
+    database: Database,
+    messages: Iterable[Ticket] | None = None,
+) -> Progress:
     """Tell the same from shards that were read with the database's time as `now`.
+
+    With `messages`, the tickets of a run that is on a queue, it is told whether it waits there.
 
     Costs a query only for a shard whose worker gives no sign of life and is not known to be gone.
     """
@@ -103,6 +128,9 @@ def progress_from(run: Run, shards: list[Shard], database: Database) -> Progress
         # Better than the share of the keys, which may lie together in one corner.
         fraction = min(0.99, rows / run.rows_expected)
     stall = "" if holders else _why_stalled(run, is_open, alive)
+    queued_since = None
+    if stall and is_open and messages is not None:
+        stall, queued_since = _in_queue(messages, is_open[0].now, stall)  # type: ignore[attr-defined]
     owners = sorted({identity.describe(shard.owner) for shard in is_open if shard.owner})
     silent = tuple(owners) if stall == SILENT else ()
     return Progress(
@@ -117,6 +145,7 @@ def progress_from(run: Run, shards: list[Shard], database: Database) -> Progress
         holders=holders,
         since_ms=max((shard.beat_at for shard in shards if shard.beat_at), default=None),
         rows_expected=run.rows_expected,
+        queued_since_ms=queued_since,
     )
 
 
@@ -153,6 +182,17 @@ def _why_stalled(run: Run, is_open: list[Shard], alive: list[Shard]) -> str:
     return SILENT if any(shard.owner for shard in is_open) else NO_WORKER
 
 
+def _in_queue(messages: Iterable[Ticket], now: int, stall: str) -> tuple[str, int | None]:
+    """Tell of a run that nobody works on whether its messages wait, are at work, or are lost."""
+    out = [(each, tickets.seems_lost(each, now)) for each in messages if each.is_out]
+    waiting = [each.due_at for each, is_lost in out if is_lost is False and not each.owner]
+    if waiting:
+        return "", min(waiting)
+    if any(is_lost is False for _, is_lost in out):
+        return "", None  # taken from the queue, and about to claim a shard
+    return (stall if any(is_lost is None for _, is_lost in out) else LOST), None
+
+
 def _in_words(stall: str, silent: tuple[str, ...]) -> str:
     """Say it as commands and logs do."""
     return {
@@ -161,6 +201,7 @@ def _in_words(stall: str, silent: tuple[str, ...]) -> str:
         NOT_CLOSED: "all rows are done, but nobody has closed it",
         SILENT: f"{', '.join(silent)} gives no sign of life; the next worker goes on",
         NO_WORKER: "no worker is at it; the next worker goes on",
+        LOST: "its messages were lost, or their workers died; who looks next sends them again",
     }[stall]
 
 

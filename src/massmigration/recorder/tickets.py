@@ -123,18 +123,30 @@ def lost(alias: str, tickets: Iterable[Ticket]) -> list[Ticket]:
     return [ticket for ticket in tickets if ticket.is_out and _is_lost(alias, ticket)]
 
 
-def _is_lost(alias: str, ticket: Ticket) -> bool:
-    now = capabilities.of(alias).now_ms()
+def seems_lost(ticket: Ticket, now: int) -> bool | None:
+    """Tell without a query whether the message or the bearer of a ticket that is out is gone.
+
+    Args:
+        ticket: the ticket.
+        now: milliseconds since 1970 by the database's clock.
+
+    Returns:
+        None when only the shards that its bearer holds can tell.
+    """
     waited = now - ticket.due_at
     conf = get_settings()
+    patience = min(2**ticket.resends, MAX_PATIENCE)
     if not ticket.owner:
-        patience = conf.RESEND_SECONDS * min(2**ticket.resends, MAX_PATIENCE)
-        return waited > patience * 1000
+        return waited > conf.RESEND_SECONDS * patience * 1000
     if identity.is_gone(ticket.owner):
         return True
-    if waited <= conf.LEASE * 1000 * min(2**ticket.resends, MAX_PATIENCE):
-        return False
-    return not _is_at_work(alias, ticket, now)
+    return False if waited <= conf.LEASE * 1000 * patience else None
+
+
+def _is_lost(alias: str, ticket: Ticket) -> bool:
+    now = capabilities.of(alias).now_ms()
+    seems = seems_lost(ticket, now)
+    return not _is_at_work(alias, ticket, now) if seems is None else seems
 
 
 def _is_at_work(alias: str, ticket: Ticket, now: int) -> bool:

@@ -102,6 +102,7 @@ def status(found: MigrationStatus) -> dict[str, Any]:
             "workers": list(progress.workers),
             "shards_open": progress.shards_open,
             "stalled": progress.held or progress.stalled,
+            "queued_since": progress.queued_since_ms,
         }
     return values
 

@@ -36,6 +36,7 @@ def manage(request: HttpRequest) -> HttpResponse:
     """Show all migrations by app against all databases."""
     managed, problem = managed_aliases()
     found = api.look_at_all(managed)
+    api.put_back(each for database in found for each in database.migrations)
     chosen = manage_presenter.Filter(
         app=request.GET.get("app", ""),
         state=request.GET.get("status", ""),
@@ -73,6 +74,8 @@ def detail(request: HttpRequest, key: str, db_alias: str) -> HttpResponse:
     others = detail_presenter.aliases_of(migration, managed_aliases()[0], db_alias)
     answers = api.look_at_one(key, db_alias, [*before, *after], _with_those_of(before, others))
     past = answers[db_alias].value
+    if past is not None:
+        api.put_back([past.statuses[key]])
     is_known = migration is not None or any(each.key == key for each in store.broken)
     if not is_known and past is not None:
         is_known = bool(past.statuses[key].record or past.history or past.events)

@@ -49,10 +49,14 @@ def detach(out: Output, migration: BaseMigration, alias: str, *, restart: bool) 
 
 
 def warn_without_worker(out: Output, migration: BaseMigration, alias: str) -> None:
-    """Say so when the work waits for a worker and none has been seen."""
+    """Say so when the work waits for a worker, or its messages for a looker, and none was seen."""
+    seconds = api.seconds_since_looked(alias)
+    hint = api.looker_hint(api.status_of(migration.key, alias).run)
+    if hint and not api.looked_recently(seconds):
+        text = f"{alias}: {wording.nobody_looks(seconds, hint)}"
+        out.event("no looker", text, migration=migration.key, database=alias)
     if not api.waits_for_worker(migration):
         return
-    seconds = api.seconds_since_looked(alias)
     if seconds is not None and seconds <= LOOKED_RECENTLY_SECONDS:
         return
     seen = "No worker has been seen" if seconds is None else _last_seen(seconds)

@@ -62,6 +62,7 @@ class StatusAction:
         places = targets.chosen_databases(options) or managed_aliases()
         apps = _apps(options)
         databases = [_only(database, apps) for database in api.statuses(places)]
+        api.put_back(each for database in databases for each in database.migrations)
         problems = [each for each in MigrationGraph(store).problems() if _is_of(each.key, apps)]
         unapplied = [each for database in databases for each in _unapplied(database)]
         unanswered = [database.db_alias for database in databases if database.problem]
@@ -175,6 +176,10 @@ def _show_database(out: Output, database: api.DatabaseStatus) -> None:
             _show_migration(out, each, widths)
     if _waits(database):
         _show_lookers(out, database)
+    seconds = database.seconds_since_looked
+    if not api.looked_recently(seconds):
+        for hint in sorted({api.looker_hint(each.run) for each in database.migrations} - {""}):
+            out.line(f"  {out.style.WARNING(wording.nobody_looks(seconds, hint))}")
 
 
 def _name(each: api.MigrationStatus) -> str:
@@ -233,7 +238,11 @@ def _when(each: api.MigrationStatus) -> str:
 
 
 def _waits(database: api.DatabaseStatus) -> bool:
-    return any(each.progress is not None and each.progress.stalled for each in database.migrations)
+    """Tell whether a run waits for our own workers."""
+    return any(
+        each.progress is not None and each.progress.stalled and not api.looker_hint(each.run)
+        for each in database.migrations
+    )
 
 
 def _show_lookers(out: Output, database: api.DatabaseStatus) -> None:

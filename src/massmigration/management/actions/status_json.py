@@ -65,6 +65,7 @@ def _migration(each: api.MigrationStatus) -> dict[str, Any]:
         "fraction": progress.fraction if progress else None,
         "workers": list(progress.workers) if progress else [],
         "stalled": (progress.stalled or None) if progress else None,
+        "queued": (progress.queued or None) if progress else None,
         "error": _error(each),
     }
 

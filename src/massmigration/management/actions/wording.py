@@ -41,3 +41,15 @@ def rate(rows_per_second: float) -> str:
     """Give `1,204 rows/s`; with a decimal where it is small."""
     digits = 0 if rows_per_second >= 10 else 1
     return f"{rows_per_second:,.{digits}f} rows/s"
+
+
+def nobody_looks(seconds: float | None, hint: str) -> str:
+    """Say that lost messages are not looked for, and how that is set up.
+
+    Args:
+        seconds: how long ago somebody looked; None: not within a week.
+        hint: the queue's.
+    """
+    if seconds is None:
+        return f"Nobody has looked for lost messages: {hint}."
+    return f"Nobody has looked for lost messages for {duration(seconds)}: {hint}."

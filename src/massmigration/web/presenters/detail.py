@@ -15,6 +15,7 @@ from massmigration.loading import MigrationGraph, store
 from massmigration.preflight import ShareOfBatch
 from massmigration.web import actions
 from massmigration.web.presenters import figures, states
+from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
 from massmigration.web.presenters.manage import LOOKED_RECENTLY, database_todo, safely
 from massmigration.web.presenters.progress import ProgressView, progress_view
 from massmigration.web.presenters.states import State, state_of
@@ -165,6 +166,7 @@ class DetailView:
     record: MigrationRecord | None
     applied: figures.When | None
     no_worker: str
+    nobody_looks: NobodyLooks | None
 
     @property
     def crumb(self) -> str:
@@ -239,7 +241,8 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         token=token_of(found),
         record=found.record if found is not None else None,
         applied=figures.when(found.record.applied_at if found and found.record else None),
-        no_worker=_no_worker(past, progress),
+        no_worker="" if api.looker_hint(run) else _no_worker(past, progress),
+        nobody_looks=None if past is None else nobody_looks([run], past.seconds_since_looked),
     )
 
 

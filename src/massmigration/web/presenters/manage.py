@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from massmigration import api
 from massmigration.definitions.installed import installed
 from massmigration.loading import MigrationGraph, store
 from massmigration.web import actions
 from massmigration.web.presenters import figures, states
+from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
 from massmigration.web.presenters.progress import ProgressView, progress_view
 from massmigration.web.presenters.states import State, state_of
 
@@ -92,6 +94,8 @@ class DatabaseView:
     no_worker: str
     """Why work that waits on it may go on waiting; "" where all is well."""
 
+    nobody_looks: NobodyLooks | None
+
 
 @dataclass(frozen=True)
 class ProblemView:
@@ -136,7 +140,9 @@ class Manage:
     @property
     def has_problems(self) -> bool:
         """Whether anything needs attention."""
-        of_databases = any(each.problem or each.no_worker for each in self.databases)
+        of_databases = any(
+            each.problem or each.no_worker or each.nobody_looks for each in self.databases
+        )
         return bool(self.problems or self.settings_problem or of_databases)
 
     @property
@@ -291,7 +297,10 @@ def _cell(found: MigrationStatus) -> Cell:
 def _database(found: DatabaseStatus) -> DatabaseView:
     problem, todo = database_todo(found.trouble, found.db_alias)
     waits = any(
-        each.state in {"enqueued", "running"} and each.run is not None and not each.run.is_external
+        each.state in {"enqueued", "running"}
+        and each.run is not None
+        and not each.run.is_external
+        and not api.looker_hint(each.run)
         for each in found.migrations
     )
     looked = found.seconds_since_looked
@@ -300,7 +309,8 @@ def _database(found: DatabaseStatus) -> DatabaseView:
         no_worker = _("No worker was ever seen here.")
     elif waits and looked is not None and looked > LOOKED_RECENTLY:
         no_worker = _("No worker was seen here for %(time)s.") % {"time": figures.duration(looked)}
-    return DatabaseView(found.db_alias, problem, todo, no_worker)
+    unlooked = nobody_looks((each.run for each in found.migrations), looked)
+    return DatabaseView(found.db_alias, problem, todo, no_worker, unlooked)
 
 
 def _live(databases: list[DatabaseStatus]) -> list[ProgressView]:

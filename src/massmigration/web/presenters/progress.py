@@ -166,7 +166,7 @@ def _advice(found: MigrationStatus, progress: Progress) -> Advice | None:
         )
     if progress.holders:
         return _held(progress)
-    return _stalled(run, progress)
+    return _in_queue(progress) or _stalled(run, progress)
 
 
 def _external(run: Run) -> Advice:
@@ -201,6 +201,22 @@ def _held(progress: Progress) -> Advice:
         )
     todo = _("If the operation is not meant to last so long, end the session on the database:")
     return Advice(reason % values, todo, "\n".join(each.command for each in progress.holders))
+
+
+def _in_queue(progress: Progress) -> Advice | None:
+    if progress.queued_since_ms is not None:
+        return Advice(
+            _("Its messages have been waiting in the queue since %(time)s.")
+            % {"time": figures.when_ms(progress.queued_since_ms).text},
+            _("A worker of the queue takes them up; start one if none is running."),
+        )
+    if progress.stall == stalls.LOST:
+        return Advice(
+            _("Its messages were lost in the queue, or the workers that had them died."),
+            _("Whoever looks next sends them again. To look now:"),
+            "manage.py massmigration recover",
+        )
+    return None
 
 
 def _stalled(run: Run, progress: Progress) -> Advice | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from massmigration import status
+from massmigration.engine import progress as stalls
 
 if TYPE_CHECKING:
     from django.utils.functional import Promise
@@ -69,6 +70,8 @@ def _of_running(found: MigrationStatus, code: str) -> str:
     assert found.run is not None
     if found.run.is_external:
         return "external"
+    if found.progress is not None and found.progress.stall == stalls.LOST:
+        return "stalled"
     if found.progress is None or found.state == status.ENQUEUED:
         return code
     if found.progress.holders:

@@ -1,0 +1,117 @@
+"""On `django.tasks` of Django 6, or on its backport `django-tasks`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from massmigration.backends.performing import perform
+from massmigration.backends.queue import Message, QueueBackend
+from massmigration.exceptions import RefusedParams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from massmigration.definitions import BaseMigration
+
+# Any: of the two only one is installed where types are checked.
+tasks: Any = import_module("django.tasks" if find_spec("django.tasks") else "django_tasks")
+task_backends = tasks.task_backends
+
+NO_QUEUES = ("ImmediateBackend", "DummyBackend")
+"""They do a task at once in the process that enqueues it, or never."""
+
+
+class TasksBackend(QueueBackend):
+    """Enqueues tasks. `backend_params` may name a `backend` of TASKS, `queue_name`, `priority`.
+
+    Subclass it to give all migrations other ones than these.
+    """
+
+    backend: str = "default"
+    """Alias in TASKS."""
+
+    queue_name: str = "default"
+    priority: int = 0
+
+    params: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        "backend": str,
+        "queue_name": str,
+        "priority": int,
+    }
+    looker_hint: ClassVar[str] = (
+        "let cron call `manage.py massmigration recover` each minute: workers of django.tasks"
+        " take up no task of a worker that died"
+    )
+
+    def __init__(self) -> None:
+        """Ask what the backends of TASKS can do."""
+        try:
+            self.supports_delay = all(each.supports_defer for each in task_backends.all())
+        except Exception:  # noqa: BLE001 - `check` says what is wrong with them
+            self.supports_delay = False
+
+    def enqueue(self, message: Message, delay: float = 0.0) -> None:
+        """Enqueue a task that performs the message."""
+        run_after = None
+        if delay:
+            run_after = datetime.now(timezone.utc) + timedelta(seconds=delay)
+        self._task(message.params).using(run_after=run_after).enqueue(**message.as_dict())
+
+    def check(self) -> list[str]:
+        """Say what is wrong in TASKS."""
+        trouble = self._trouble({})
+        return [trouble] if trouble else []
+
+    def check_params(self, migration: BaseMigration) -> None:
+        """Refuse values that TASKS does not allow, and a backend that is no queue.
+
+        Raises:
+            RefusedParams: with the reason.
+        """
+        super().check_params(migration)
+        trouble = self._trouble(migration.get_backend_params())
+        if trouble:
+            raise RefusedParams(f"{migration.key} cannot be launched: {trouble}")
+
+    def _task(self, params: Mapping[str, Any]) -> Any:
+        return work.using(
+            backend=params.get("backend", self.backend),
+            queue_name=params.get("queue_name", self.queue_name),
+            priority=params.get("priority", self.priority),
+        )
+
+    def _trouble(self, params: Mapping[str, Any]) -> str:
+        """Say in a sentence why no task could be enqueued with these; "" if one can."""
+        alias = params.get("backend", self.backend)
+        if alias not in task_backends.settings:
+            known = ", ".join(sorted(task_backends.settings))
+            return f"TASKS has no backend {alias!r}; it must be one of: {known}."
+        try:
+            kind = type(task_backends[alias]).__name__
+            if kind in NO_QUEUES:
+                return (
+                    f"TASKS[{alias!r}] is the {kind}, which is no queue; name one with workers,"
+                    " such as django_tasks_db.DatabaseBackend."
+                )
+            self._task(params)
+        except Exception as error:  # noqa: BLE001 - the project's settings
+            return f"TASKS[{alias!r}] cannot be used: {type(error).__name__}: {error}"
+        return ""
+
+
+def _valid_somewhere() -> dict[str, Any]:
+    """Name a backend and a queue that exist: that is looked at before `enqueue` names its own."""
+    aliases = list(task_backends.settings)
+    alias = "default" if "default" in aliases else aliases[0]
+    queues = set(task_backends.settings[alias].get("QUEUES", ())) or {"default"}
+    return {"backend": alias, "queue_name": "default" if "default" in queues else min(queues)}
+
+
+@tasks.task(**_valid_somewhere())  # type: ignore[untyped-decorator]
+def work(db_alias: str, run_id: str, ticket: int, number: int) -> str:
+    """Do a slice of work; see `massmigration.backends.performing.perform`."""
+    carried = {"db_alias": db_alias, "run_id": run_id, "ticket": ticket, "number": number}
+    return perform(carried)

@@ -1,0 +1,5 @@
+from massmigration.testing.contract.adding import AddOne
+
+
+class Migration(AddOne):
+    pass

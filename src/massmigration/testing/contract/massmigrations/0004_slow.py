@@ -1,0 +1,5 @@
+from massmigration.testing.contract.adding import AddOneSlowly
+
+
+class Migration(AddOneSlowly):
+    pass
