@@ -92,7 +92,7 @@ crash: ## kill workers and servers at every step
 contract: ## each backend: 100,000 rows, 20 SIGKILLs of workers, all messages lost once
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test queues
-	MASSMIGRATION_CONTRACT_ROWS=100000 MASSMIGRATION_CONTRACT_KILLS=20 \
+	MM_CONTRACT_ROWS=100000 MM_CONTRACT_KILLS=20 \
 		$(BIN)/python -m pytest tests/contract -n 0 -k test_killed_workers --timeout 3600 -rP $(ARGS)
 
 backport: ## the contract of django.tasks with its backport django-tasks, on Django 5.2

@@ -24,7 +24,7 @@ PATIENCE = 60.0
 ALL_AT_ONCE = 0.25
 """How often all workers are killed at once, so that none is left that could look."""
 
-RELEASE = "MASSMIGRATION_CONTRACT_RELEASE"
+RELEASE = "MM_CONTRACT_RELEASE"
 
 
 class Project:
