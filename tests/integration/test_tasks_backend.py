@@ -136,6 +136,19 @@ def test_what_is_no_queue_is_refused_by_check_and_at_launch(alias, register, nam
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, {"backend": "default", "queue_name": "default"}),
+        ({"mail": {"QUEUES": ["low", "high"]}}, {"backend": "mail", "queue_name": "high"}),
+        ({"default": {"QUEUES": []}}, {"backend": "default", "queue_name": "default"}),
+    ],
+)
+def test_the_task_is_declared_for_a_backend_and_queue_that_exist(given, found):
+    with override_settings(TASKS=given):
+        assert tasks._valid_somewhere() == found
+
+
 def test_the_task_does_a_slice(alias, register):
     class OnTasks(AddOne):
         backend = PATH

@@ -113,8 +113,8 @@ class TasksBackend(QueueBackend):
 def _valid_somewhere() -> dict[str, Any]:
     """Name a backend and a queue that exist: that is looked at before `enqueue` names its own."""
     aliases = list(task_backends.settings)
-    alias = "default" if "default" in aliases else aliases[0]
-    queues = set(task_backends.settings[alias].get("QUEUES", ())) or {"default"}
+    alias = "default" if "default" in aliases or not aliases else aliases[0]
+    queues = set(task_backends.settings.get(alias, {}).get("QUEUES", ())) or {"default"}
     return {"backend": alias, "queue_name": "default" if "default" in queues else min(queues)}
 
 

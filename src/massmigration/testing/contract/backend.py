@@ -156,8 +156,7 @@ class BackendContract:
         project.begin(SLOW, 400)
         project.wait_for_rows(SLOW, 20)
         project.site.do("act", action="pause", name=SLOW)
-        time.sleep(0.3)  # the batch in flight may still commit
-        done = project.state(SLOW)["counts"]
+        done = project.wait_until_nobody_works(SLOW)["counts"]
         time.sleep(0.7)
         assert project.state(SLOW)["counts"] == done
         assert set(done) == {"0", "1"}
@@ -170,8 +169,7 @@ class BackendContract:
         project.begin(SLOW, 400)
         project.wait_for_rows(SLOW, 20)
         project.site.do("act", action="cancel", name=SLOW)
-        time.sleep(0.3)
-        done = project.state(SLOW)
+        done = project.wait_until_nobody_works(SLOW)
         time.sleep(0.7)
         assert project.state(SLOW)["counts"] == done["counts"]
         assert done["state"] == "cancelled"

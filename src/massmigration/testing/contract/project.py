@@ -132,6 +132,19 @@ class Project:
             self.workers(len(self._workers), self._release)
             time.sleep(0.02)
 
+    def wait_until_nobody_works(self, name: str) -> dict[str, Any]:
+        """Wait for the end of the batches in flight, which may still commit.
+
+        Raises:
+            ContractProcessFailed: when somebody works on and on.
+        """
+        until = time.monotonic() + PATIENCE
+        while (found := self.state(name))["workers"]:
+            if time.monotonic() > until:
+                raise self.trouble(f"{name} is worked on after {PATIENCE:.0f} s", name)
+            time.sleep(0.02)
+        return found
+
     def state(self, name: str) -> dict[str, Any]:
         """Say how a migration stands."""
         found: dict[str, Any] = self.site.do("state", name=name)
