@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash contract clean
+.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash contract backport clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -92,8 +92,13 @@ crash: ## kill workers and servers at every step
 contract: ## each backend: 100,000 rows, 20 SIGKILLs of workers, all messages lost once
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test queues
-	MASSMIGRATION_CONTRACT_ROWS=100000 MASSMIGRATION_CONTRACT_KILLS=20 \
+	MM_CONTRACT_ROWS=100000 MM_CONTRACT_KILLS=20 \
 		$(BIN)/python -m pytest tests/contract -n 0 -k test_killed_workers --timeout 3600 -rP $(ARGS)
+
+backport: ## the contract of django.tasks with its backport django-tasks, on Django 5.2
+	$(PYTHON) scripts/install_servers.py
+	$(PYTHON) scripts/setup_env.py --venv .venv-backport --django 5.2 $(if $(MM_WHEEL),--wheel $(MM_WHEEL)) test queues
+	.venv-backport/bin/python -m pytest tests/contract/test_tasks.py -n 2 $(ARGS)
 
 clean: ## remove environments and what tools left
 	rm -rf .venv* build dist docs/_build .*_cache

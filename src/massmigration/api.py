@@ -364,6 +364,10 @@ def recover(aliases: list[str]) -> dict[str, int]:
 
     Returns:
         For each database, how many runs were looked at.
+
+    Raises:
+        django.db.Error: when a database does not answer.
+        QueueUnreachable: when a queue takes no message; all other runs were seen to before.
     """
     return recovering.recover(aliases)
 

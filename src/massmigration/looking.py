@@ -97,7 +97,9 @@ class InPassing:
     def _may(self, what: str) -> bool:
         now = time.monotonic()
         with self._lock:
-            is_due = now - self._last.get(what, float("-inf")) >= get_settings().LEASE
+            lease = get_settings().LEASE
+            self._last = {each: at for each, at in self._last.items() if now - at < lease}
+            is_due = what not in self._last
             if is_due:
                 self._last[what] = now
         return is_due

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
 import pytest
@@ -12,9 +13,10 @@ from tests.contract.support import need
 
 need("django_tasks_db", "django_tasks_rq")
 
+TASKS = "django.tasks" if importlib.util.find_spec("django.tasks") else "django_tasks"
 WRONG = [
     (
-        {"TASKS": {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}}},
+        {"TASKS": {"default": {"BACKEND": f"{TASKS}.backends.immediate.ImmediateBackend"}}},
         "TASKS['default'] is the ImmediateBackend, which is no queue",
     ),
     (

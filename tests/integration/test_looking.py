@@ -213,6 +213,21 @@ def test_a_check_of_the_database_says_that_nobody_has_looked(alias, register, qu
     assert queue_checks.check_lookers(databases=None) == []
 
 
+def test_recover_says_that_a_queue_is_down_and_looks_at_the_other_databases(alias, register, queue):
+    launched(alias, register)
+    lose(alias, queue)
+    ListBackend.is_down = True
+    other = "other" if alias == "default" else "default"
+
+    result = command("recover", "--database", alias, "--database", other)
+
+    assert result.code == 1
+    assert (
+        f"{alias}: shop:0900_test is to be worked on, but its queue took no message" in result.out
+    )
+    assert f"{other}: looked at 0 unfinished runs" in result.out
+
+
 def test_without_a_queue_no_check_asks_for_a_look(alias):
     assert queue_checks.check_lookers(databases=[alias]) == []
 

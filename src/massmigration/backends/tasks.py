@@ -7,6 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
+
 from massmigration.backends.performing import perform
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.exceptions import RefusedParams
@@ -22,6 +24,9 @@ task_backends = tasks.task_backends
 
 NO_QUEUES = ("ImmediateBackend", "DummyBackend")
 """They do a task at once in the process that enqueues it, or never."""
+
+RQ_SECONDS = 180
+"""What RQ gives a task where RQ_QUEUES does not say."""
 
 
 class TasksBackend(QueueBackend):
@@ -49,9 +54,12 @@ class TasksBackend(QueueBackend):
     def __init__(self) -> None:
         """Ask what the backends of TASKS can do."""
         try:
-            self.supports_delay = all(each.supports_defer for each in task_backends.all())
+            found = task_backends.all()
         except Exception:  # noqa: BLE001 - `check` says what is wrong with them
-            self.supports_delay = False
+            found = []
+        self.supports_delay = bool(found) and all(each.supports_defer for each in found)
+        if any(type(each).__module__.startswith("django_tasks_rq") for each in found):
+            self.time_limit = _limit_of_rq()
 
     def enqueue(self, message: Message, delay: float = 0.0) -> None:
         """Enqueue a task that performs the message."""
@@ -105,9 +113,17 @@ class TasksBackend(QueueBackend):
 def _valid_somewhere() -> dict[str, Any]:
     """Name a backend and a queue that exist: that is looked at before `enqueue` names its own."""
     aliases = list(task_backends.settings)
-    alias = "default" if "default" in aliases else aliases[0]
-    queues = set(task_backends.settings[alias].get("QUEUES", ())) or {"default"}
+    alias = "default" if "default" in aliases or not aliases else aliases[0]
+    queues = set(task_backends.settings.get(alias, {}).get("QUEUES", ())) or {"default"}
     return {"backend": alias, "queue_name": "default" if "default" in queues else min(queues)}
+
+
+def _limit_of_rq() -> float | None:
+    """Give the shortest time after which RQ ends a task, as an error inside of it."""
+    parse = import_module("rq.utils").parse_timeout  # numbers, and text such as "3m"
+    queues = getattr(settings, "RQ_QUEUES", {}).values()
+    seconds = [parse(each.get("DEFAULT_TIMEOUT")) or RQ_SECONDS for each in queues]
+    return min((each for each in seconds if each > 0), default=None)  # -1: never
 
 
 @tasks.task(**_valid_somewhere())  # type: ignore[untyped-decorator]

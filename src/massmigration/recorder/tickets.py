@@ -120,7 +120,11 @@ def note_unsent(alias: str, run_id: uuid.UUID, number: int, message: int) -> Non
 
 def lost(alias: str, tickets: Iterable[Ticket]) -> list[Ticket]:
     """Give the tickets that are out and whose message or bearer seems to be gone."""
-    return [ticket for ticket in tickets if ticket.is_out and _is_lost(alias, ticket)]
+    out = [ticket for ticket in tickets if ticket.is_out]
+    if not out:
+        return []
+    now = capabilities.of(alias).now_ms()
+    return [ticket for ticket in out if _is_lost(alias, ticket, now)]
 
 
 def seems_lost(ticket: Ticket, now: int) -> bool | None:
@@ -143,8 +147,7 @@ def seems_lost(ticket: Ticket, now: int) -> bool | None:
     return False if waited <= conf.LEASE * 1000 * patience else None
 
 
-def _is_lost(alias: str, ticket: Ticket) -> bool:
-    now = capabilities.of(alias).now_ms()
+def _is_lost(alias: str, ticket: Ticket, now: int) -> bool:
     seems = seems_lost(ticket, now)
     return not _is_at_work(alias, ticket, now) if seems is None else seems
 

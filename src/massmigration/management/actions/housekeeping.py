@@ -10,6 +10,7 @@ from django.db import Error
 
 from massmigration import api
 from massmigration.aliases import managed_aliases
+from massmigration.exceptions import QueueUnreachable
 from massmigration.management import exit_codes
 from massmigration.management.actions import parsing, targets, wording
 
@@ -75,7 +76,7 @@ class PruneAction:
 
 
 def _each_database(out: Output, options: dict[str, Any], act: Callable[[str], None]) -> None:
-    """Do something on each database; one that does not answer keeps no other from it."""
+    """Do something on each database; one that cannot be done keeps no other from it."""
     unreachable = []
     for alias in targets.chosen_databases(options) or managed_aliases():
         try:
@@ -83,6 +84,9 @@ def _each_database(out: Output, options: dict[str, Any], act: Callable[[str], No
         except Error as error:
             unreachable.append(alias)
             out.event("unreachable", f"{alias}: {api.describe_trouble(error)}", database=alias)
+        except QueueUnreachable as error:
+            unreachable.append(alias)
+            out.event("unreachable", f"{alias}: {error}", database=alias)
     if unreachable:
         msg = f"Not done on: {', '.join(unreachable)}."
         raise CommandError(msg, returncode=exit_codes.FAILED)

@@ -20,7 +20,7 @@ ROW_SECONDS = 0.004
 
 def release() -> int:
     """Give the number of the code's release, which is another one in each test of a deploy."""
-    return int(os.environ.get("MASSMIGRATION_CONTRACT_RELEASE", "1"))
+    return int(os.environ.get("MM_CONTRACT_RELEASE", "1"))
 
 
 class AddOne(MapperMigration):

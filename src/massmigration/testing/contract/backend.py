@@ -35,8 +35,8 @@ PATIENCE_WITH_KILLS = 900.0
 class BackendContract:
     """Subclass it, say how a worker is started, and pytest tries every promise.
 
-    Environment variables for the run whose workers are killed: `MASSMIGRATION_CONTRACT_ROWS`,
-    `MASSMIGRATION_CONTRACT_KILLS`, and `MASSMIGRATION_CONTRACT_SEED` to repeat one.
+    Environment variables for the run whose workers are killed: `MM_CONTRACT_ROWS`,
+    `MM_CONTRACT_KILLS`, and `MM_CONTRACT_SEED` to repeat one.
     """
 
     settings: ClassVar[str]
@@ -156,8 +156,7 @@ class BackendContract:
         project.begin(SLOW, 400)
         project.wait_for_rows(SLOW, 20)
         project.site.do("act", action="pause", name=SLOW)
-        time.sleep(0.3)  # the batch in flight may still commit
-        done = project.state(SLOW)["counts"]
+        done = project.wait_until_nobody_works(SLOW)["counts"]
         time.sleep(0.7)
         assert project.state(SLOW)["counts"] == done
         assert set(done) == {"0", "1"}
@@ -170,8 +169,7 @@ class BackendContract:
         project.begin(SLOW, 400)
         project.wait_for_rows(SLOW, 20)
         project.site.do("act", action="cancel", name=SLOW)
-        time.sleep(0.3)
-        done = project.state(SLOW)
+        done = project.wait_until_nobody_works(SLOW)
         time.sleep(0.7)
         assert project.state(SLOW)["counts"] == done["counts"]
         assert done["state"] == "cancelled"
@@ -195,10 +193,10 @@ class BackendContract:
     def test_killed_workers_lose_and_double_no_row(self, project: Project) -> None:
         """SIGKILL at random moments; only the documented looker looks."""
         variables = os.environ
-        rows = int(variables.get("MASSMIGRATION_CONTRACT_ROWS", "500"))
-        kills = int(variables.get("MASSMIGRATION_CONTRACT_KILLS", "4"))
-        seed = int(variables.get("MASSMIGRATION_CONTRACT_SEED", random.randrange(10**6)))  # noqa: S311
-        print(f"MASSMIGRATION_CONTRACT_SEED={seed}")  # noqa: T201 - pytest shows it
+        rows = int(variables.get("MM_CONTRACT_ROWS", "500"))
+        kills = int(variables.get("MM_CONTRACT_KILLS", "4"))
+        seed = int(variables.get("MM_CONTRACT_SEED", random.randrange(10**6)))  # noqa: S311
+        print(f"MM_CONTRACT_SEED={seed}")  # noqa: T201 - pytest shows it
         chance = random.Random(seed)  # noqa: S311 - to be repeated
         name = SLOW if rows < LONG else MAPPER
         project.looker()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import select
@@ -44,7 +45,12 @@ class Process:
         pipes.setdefault("stdin", subprocess.DEVNULL)
         pipes.setdefault("stdout", self._log)
         self.popen = subprocess.Popen(  # noqa: S603 - the words are the test's own
-            list(words), stderr=self._log, env=dict(environment), start_new_session=True, **pipes
+            list(words),
+            stderr=self._log,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - it calls one function of libc
+            **pipes,
         )
 
     @property
@@ -139,6 +145,14 @@ class Site:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+
+
+_libc = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    """Let Linux kill this process when the tests are killed. Source: prctl(2), PR_SET_PDEATHSIG."""
+    _libc.prctl(1, signal.SIGKILL)
 
 
 def _pids() -> Iterator[int]:

@@ -21,7 +21,10 @@ WIDE = "0007_wide"
 WRONG_PARAMS = "0008_wrong_params"
 
 PATIENCE = 60.0
-RELEASE = "MASSMIGRATION_CONTRACT_RELEASE"
+ALL_AT_ONCE = 0.25
+"""How often all workers are killed at once, so that none is left that could look."""
+
+RELEASE = "MM_CONTRACT_RELEASE"
 
 
 class Project:
@@ -65,9 +68,13 @@ class Project:
         return list(self._workers)
 
     def kill_somebody(self, chance: random.Random) -> None:
-        """SIGKILL a process of a worker, and start a worker in place of one that is gone."""
-        chance.choice(self._workers).kill_one(chance)
-        self.workers(len(self._workers), self._release)
+        """SIGKILL a process of a worker, sometimes all of them; start others in their place."""
+        count = len(self._workers)
+        if chance.random() < ALL_AT_ONCE:
+            self.no_workers()
+        else:
+            chance.choice(self._workers).kill_one(chance)
+        self.workers(count, self._release)
 
     def no_workers(self, *, ask: bool = False) -> None:
         """End all workers: by SIGTERM if they are asked to, else by SIGKILL."""
@@ -124,6 +131,19 @@ class Project:
                 raise self.trouble(f"{name} has not done {rows} rows", name)
             self.workers(len(self._workers), self._release)
             time.sleep(0.02)
+
+    def wait_until_nobody_works(self, name: str) -> dict[str, Any]:
+        """Wait for the end of the batches in flight, which may still commit.
+
+        Raises:
+            ContractProcessFailed: when somebody works on and on.
+        """
+        until = time.monotonic() + PATIENCE
+        while (found := self.state(name))["workers"]:
+            if time.monotonic() > until:
+                raise self.trouble(f"{name} is worked on after {PATIENCE:.0f} s", name)
+            time.sleep(0.02)
+        return found
 
     def state(self, name: str) -> dict[str, Any]:
         """Say how a migration stands."""

@@ -92,6 +92,7 @@ class Site:
             "state": found.state,
             "record": None if found.record is None else found.record.status(),
             "rows_done": 0 if found.progress is None else found.progress.rows_done,
+            "workers": [] if found.progress is None else list(found.progress.workers),
             "error": "" if run is None else run.error_message,
             "note": found.note,
             "tickets": tickets.count(),
