@@ -15,3 +15,10 @@ def flush_redis() -> None:
     import django_rq  # noqa: PLC0415 - not everywhere installed
 
     django_rq.get_connection().flushall()
+
+
+def flush_huey() -> None:
+    """FLUSHALL."""
+    from huey.contrib import djhuey  # noqa: PLC0415 - not everywhere installed
+
+    djhuey.HUEY.storage.conn.flushall()
