@@ -13,7 +13,7 @@ app = Celery(
     broker=f"redis://127.0.0.1:{port}/0",
     broker_connection_retry_on_startup=True,
     worker_prefetch_multiplier=1,
-    beat_schedule={"look": {"task": "massmigration.recover", "schedule": 0.5}},
+    beat_schedule={"look": {"task": "massmigration.tasks.recover", "schedule": 0.5}},
 )
 app.autodiscover_tasks()
 

@@ -18,7 +18,7 @@ from massmigration.backends.queue import Message, QueueBackend
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RECOVER = "massmigration.recover"
+RECOVER = "massmigration.tasks.recover"
 """Name of the task that looks for lost messages, for `beat_schedule`."""
 
 # Shared with the processes of the pool, which are forked after this module is imported.
@@ -84,7 +84,7 @@ class CeleryBackend(QueueBackend):
         return []
 
 
-@shared_task(name="massmigration.perform", ignore_result=True, acks_late=False, max_retries=0)  # type: ignore[untyped-decorator]
+@shared_task(name="massmigration.tasks.perform", ignore_result=True, acks_late=False, max_retries=0)  # type: ignore[untyped-decorator]
 def perform(**carried: Any) -> str:
     """Do a slice of work; see `massmigration.backends.performing.perform`."""
     return performing.perform(carried, should_stop=_is_stopping)
