@@ -140,7 +140,7 @@ class _Current:
         self.fakers: dict[uuid.UUID | None, str] = {}
         if open_ids:
             shards = Shard.objects.using(alias).filter(run_id__in=open_ids)
-            for shard in shards.annotate(now=self.database.clock()).order_by("number", "id"):
+            for shard in _by_number(self.database.timed(shards)):
                 self.shards[shard.run_id].append(shard)
             found = Trace.objects.using(alias).filter(run_id__in=open_ids)
             self.traces = {trace.run_id: trace for trace in found}
@@ -154,8 +154,8 @@ class _Current:
         """Read who faked those that were faked; they have no run that would say it."""
         ids = [record.attempt_uuid for record in records if record.was_faked]
         if ids:
-            found = Event.objects.using(self.alias).filter(run_id__in=ids, kind="faked")
-            self.fakers = dict(found.values_list("run_id", "by"))
+            found = Event.objects.using(self.alias).filter(run_id__in=ids)
+            self.fakers = {each.run_id: each.by for each in found if each.kind == "faked"}
 
     def add_trace(self, run_id: uuid.UUID) -> None:
         """Read the trace of a run that has succeeded, for its chart."""
@@ -271,9 +271,18 @@ def _rows_of(alias: str, run_ids: list[uuid.UUID]) -> dict[uuid.UUID, int]:
     """Add up the shards of many runs at once."""
     if not run_ids:
         return {}
-    sums = Shard.objects.using(alias).filter(run_id__in=run_ids).values("run_id")
-    totals = sums.annotate(rows=Sum("rows_done"), shards=Count("id"))
-    return {each["run_id"]: int(each["rows"] or 0) for each in totals}
+    shards = Shard.objects.using(alias).filter(run_id__in=run_ids)
+    if capabilities.of(alias).sql:
+        sums = shards.values("run_id").annotate(rows=Sum("rows_done"), shards=Count("id"))
+        return {each["run_id"]: int(each["rows"] or 0) for each in sums}
+    totals: dict[uuid.UUID, int] = defaultdict(int)
+    for shard in shards:
+        totals[shard.run_id] += shard.rows_done
+    return dict(totals)
+
+
+def _by_number(shards: Iterable[Shard]) -> list[Shard]:
+    return sorted(shards, key=lambda shard: (shard.number, shard.id))
 
 
 # One migration -----------------------------------------------------------------------------
@@ -308,19 +317,19 @@ def _detail(alias: str, keys: list[str], *, with_past: bool) -> Detail:
         found_here = {key: _one(current, key, records.get(key), broken) for key in keys}
         return Detail(alias, found_here)
     runs = Run.objects.using(alias).filter(migration_key=keys[0])
-    history = [run for run in runs.order_by("-requested_at")[:MAX_HISTORY]]  # noqa: C416
+    history = current.database.newest(runs, "requested_at", MAX_HISTORY)
     rows = _rows_of(alias, [run.id for run in history])
     current.rows = {run_id: rows.get(run_id, 0) for run_id in current.runs if run_id in rows}
     record = records.get(keys[0])
     run = current.runs.get(record.attempt_uuid) if record is not None else None
     if run is not None and run.status == status.SUCCEEDED:
         current.add_trace(run.id)
-    events = Event.objects.using(alias).filter(migration_key=keys[0]).order_by("-at")
+    events = Event.objects.using(alias).filter(migration_key=keys[0])
     return Detail(
         db_alias=alias,
         statuses={key: _one(current, key, records.get(key), broken) for key in keys},
         history=tuple((run, rows.get(run.id, 0)) for run in history),
-        events=tuple(events[:MAX_EVENTS]),
+        events=tuple(current.database.newest(events, "at", MAX_EVENTS)),
         seconds_since_looked=lookers.seconds_since_last(alias),
     )
 
@@ -347,8 +356,7 @@ def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | No
         if run is None:
             return None
         database = capabilities.of(alias)
-        shards = Shard.objects.using(alias).filter(run_id=run_id).order_by("number", "id")
-        found = list(shards.annotate(now=database.clock()))
+        found = _by_number(database.timed(Shard.objects.using(alias).filter(run_id=run_id)))
         trace = Trace.objects.using(alias).filter(run_id=run_id).first()
         messages = messages_of(alias, [run]).get(run_id)
         progress = progress_from(run, found, database, messages)
@@ -383,10 +391,10 @@ def look_at_live(aliases: Iterable[str]) -> dict[str, Answer[list[MigrationStatu
 def _live_of(alias: str) -> list[MigrationStatus]:
     runs = Run.objects.using(alias).filter(status__in=sorted(status.LIVE))
     database = capabilities.of(alias)
-    found = list(runs.order_by("requested_at", "id"))
+    found = sorted(runs, key=lambda run: (run.requested_at, run.id))
     ids = [run.id for run in found]
     shards: dict[uuid.UUID, list[Shard]] = defaultdict(list)
-    for shard in Shard.objects.using(alias).filter(run_id__in=ids).annotate(now=database.clock()):
+    for shard in database.timed(Shard.objects.using(alias).filter(run_id__in=ids)):
         shards[shard.run_id].append(shard)
     messages = messages_of(alias, found)
     by_run = {trace.run_id: trace for trace in Trace.objects.using(alias).filter(run_id__in=ids)}

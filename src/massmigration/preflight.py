@@ -154,7 +154,7 @@ def settings_in_force(migration: BaseMigration, alias: str) -> list[InForce]:
     if isinstance(migration, RangedMigration):
         found = [
             _in_force(migration, "batch_seconds", conf.BATCH_SECONDS, database.batch_seconds),
-            _in_force(migration, "max_batch_size", None, max_rows_of(migration)),
+            _in_force(migration, "max_batch_size", None, max_rows_of(migration, alias)),
             _in_force(
                 migration,
                 "pause_between_batches",

@@ -16,6 +16,7 @@ from massmigration.exceptions import InsideTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -64,12 +65,15 @@ def is_nested(alias: str) -> bool:
 def outermost(alias: str) -> Iterator[BaseDatabaseWrapper]:
     """Open a transaction that commits for good when the block ends.
 
+    Where the database has none over many rows, the block's statements take effect one by one.
+
     Raises:
         InsideTransaction: when somebody else has a transaction open on this connection.
     """
     connection = connections[alias]
+    has_transactions = capabilities.of(alias).transactions
     if _nested_allowed.get():
-        with transaction.atomic(using=alias):
+        with transaction.atomic(using=alias) if has_transactions else nullcontext():
             yield connection
         return
     if connection.in_atomic_block or not connection.get_autocommit():
@@ -79,6 +83,9 @@ def outermost(alias: str) -> Iterator[BaseDatabaseWrapper]:
             " AUTOCOMMIT on."
         )
         raise InsideTransaction(msg)
+    if not has_transactions:
+        yield connection
+        return
     try:
         with transaction.atomic(using=alias, durable=True):
             yield connection
@@ -88,6 +95,11 @@ def outermost(alias: str) -> Iterator[BaseDatabaseWrapper]:
         # A KeyboardInterrupt may have come between a statement and its answer.
         connection.close()
         raise
+
+
+def savepoint(alias: str) -> AbstractContextManager[object]:
+    """Keep an error of the block from spoiling the transaction around it, if there is one."""
+    return transaction.atomic(using=alias) if capabilities.of(alias).transactions else nullcontext()
 
 
 def repeat_when_busy(alias: str, action: Callable[[], T], tries: int = CONTROL_TRIES) -> T:

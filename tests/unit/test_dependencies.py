@@ -8,7 +8,17 @@ import massmigration
 
 PACKAGE = Path(massmigration.__file__).parent
 # What a backend or the test helpers are for; whoever uses them has it.
-OPTIONAL = {"celery", "rq", "django_rq", "django_tasks", "djangae", "gcloudc", "google", "pytest"}
+OPTIONAL = {
+    "bson",  # MongoDB's driver
+    "celery",
+    "django_rq",
+    "django_tasks",
+    "djangae",
+    "gcloudc",
+    "google",
+    "pytest",
+    "rq",
+}
 ALLOWED = {*sys.stdlib_module_names, "django", "asgiref", "massmigration", *OPTIONAL}
 
 

@@ -10,7 +10,7 @@ from massmigration.backends import sending
 from massmigration.definitions.installed import installed
 from massmigration.engine import driving
 from massmigration.exceptions import QueueUnreachable
-from massmigration.recorder import lookers
+from massmigration.recorder import lookers, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +40,7 @@ def recover(aliases: Iterable[str], kind: str = "recover") -> dict[str, int]:
     trouble: QueueUnreachable | None = None
     for alias in aliases:
         lookers.seen(alias, identity.host_of(kind), kind)
+        pairs.complete(alias)
         runs = driving.workable_runs(alias)
         for run in runs:
             try:

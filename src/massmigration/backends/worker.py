@@ -14,7 +14,7 @@ from massmigration.conf import get_settings
 from massmigration.definitions.installed import installed
 from massmigration.engine import driving
 from massmigration.engine.tasks import Options, sleep
-from massmigration.recorder import lookers
+from massmigration.recorder import lookers, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,6 +83,7 @@ class Worker:
         for alias in self.aliases:
             try:
                 self._be_seen(alias)
+                pairs.complete(alias)
                 for run in self._runs(alias):
                     worked = self._work_on(alias, run) or worked
             except Error as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from django.db import DatabaseError, InterfaceError
 from django.db.models import BigIntegerField, Value
@@ -15,16 +15,48 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models import Model, QuerySet
     from django.db.models.expressions import Combinable
 
-BulkUpdate = Literal["unnest", "derived", "executemany", "django", "single"]
+    M = TypeVar("M", bound=Model)
+
+BulkUpdate = Literal["unnest", "derived", "executemany", "django", "together", "single"]
 
 
 class Database:
     """Answers for one connection; vendors say what is different with them."""
 
     transactions = True
-    """Whether many rows can be written in one transaction."""
+    """Whether the rows of a batch and our own can be written in one transaction."""
+
+    sql = True
+    """Whether it takes SQL."""
+
+    has_clock = True
+    """Whether it says its time to all who ask.
+
+    Where not, a worker's times are those of its machine, and who looks goes by how long by his
+    own clock they have not changed.
+    """
+
+    combined_filters = True
+    """Whether a filter on one column goes together with an order or a comparison (`<`, `>`) on
+    another, without an index that was made for both."""
+
+    unindexed_filters = True
+    """Whether a filter may name a column of our tables that is in no index, beside the key."""
+
+    joins = True
+    """Whether a queryset may follow relations to other tables, or compute."""
+
+    descending_keys = True
+    """Whether rows can be read from the highest key down."""
+
+    max_rows_written = 1_000_000
+    """How many rows may be written together."""
+
+    first_shards = 1
+    """In how many parts a run begins at least, where none can be cut while it is worked on."""
 
     row_locks = False
     """Whether `SELECT … FOR UPDATE` locks rows."""
@@ -54,7 +86,8 @@ class Database:
 
     `unnest`: one UPDATE from arrays; `derived`: one UPDATE joined with a list of literals;
     `executemany`: one prepared UPDATE for each row, where there is no way to the server;
-    `django`: `QuerySet.bulk_update`; `single`: one UPDATE for each row.
+    `django`: `QuerySet.bulk_update`; `together`: one UPDATE for each row, sent in one commit of at
+    most `max_rows_written`; `single`: one UPDATE for each row.
     """
 
     values_in_union = False
@@ -75,6 +108,21 @@ class Database:
             return Value(time.time_ns() // 1_000_000, output_field=BigIntegerField())
         return RawSQL(self.clock_sql, [], output_field=BigIntegerField())  # noqa: S611 - a constant
 
+    def clock_plus(self, milliseconds: int) -> Combinable | int:
+        """Give a time from now, to be written: as an expression where it takes those."""
+        if self.clock_sql is None:
+            return self.now_ms() + milliseconds
+        return self.clock() + milliseconds
+
+    def timed(self, rows: QuerySet[M]) -> list[M]:
+        """Read rows, each with the database's time as its attribute `now`."""
+        if self.clock_sql is not None:
+            return list(rows.annotate(now=self.clock()))
+        found, now = list(rows), self.now_ms()
+        for row in found:
+            row.now = now  # type: ignore[attr-defined]
+        return found
+
     def now_ms(self) -> int:
         """Ask the database for its time: milliseconds since 1970, UTC."""
         if self.clock_sql is None:
@@ -94,6 +142,12 @@ class Database:
 
     def end_limits(self) -> None:
         """After our transactions: take back limits that would stay on the caller's connection."""
+
+    def newest(self, rows: QuerySet[M], field: str, count: int) -> list[M]:
+        """Read so many of our own rows, those with the highest value of a field first."""
+        if self.combined_filters:
+            return list(rows.order_by(f"-{field}")[:count])
+        return sorted(rows, key=lambda row: getattr(row, field), reverse=True)[:count]
 
     def asking_often(self) -> AbstractContextManager[None]:
         """While this is open, wait for locks so that a short moment is not slept through."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import transaction
-
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.definitions.updating import fields_to_update, update_row
 from massmigration.guards import guarded
 from massmigration.recorder import external
+from massmigration.transactions import savepoint
 
 if TYPE_CHECKING:
     import uuid
@@ -49,7 +48,7 @@ class MapperMigration(RangedMigration):
             False when the attempt is stale or has failed, so that iteration may stop.
         """
         try:
-            with transaction.atomic(using=db_alias):
+            with savepoint(db_alias):
                 if not external.hold_attempt(db_alias, self.key, attempt_uuid):
                     logger.warning(
                         "%s: attempt %s on %s goes on no more; row %r is left alone.",

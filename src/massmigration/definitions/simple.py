@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import transaction
 
+from massmigration import capabilities
 from massmigration.definitions.base import BaseMigration
 from massmigration.guards import guarded
 
@@ -31,7 +32,7 @@ class SimpleMigration(BaseMigration):
         """Start, call the operation, finish: for backends written for 0.3.x."""
         attempt_uuid = self.mark_as_started(db_alias)
         try:
-            if self.atomic:
+            if self.atomic and capabilities.of(db_alias).transactions:
                 with transaction.atomic(using=db_alias):
                     with guarded(db_alias):
                         self.operation(db_alias)

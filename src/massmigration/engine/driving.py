@@ -174,13 +174,14 @@ def _why_rest(driven: Driven, result: slices.SliceResult | None, idle: float) ->
 
 def workable_runs(alias: str) -> list[Run]:
     """Give the runs of ours that are enqueued or running, oldest first."""
-    runs = Run.objects.using(alias).filter(status__in=sorted(status.WORKABLE), is_external=False)
-    return list(runs.order_by("requested_at", "id"))
+    runs = Run.objects.using(alias).filter(status__in=sorted(status.WORKABLE))
+    ours = [run for run in runs if not run.is_external]
+    return sorted(ours, key=lambda run: (run.requested_at, run.id))
 
 
 def holders_of(alias: str, run: Run) -> list[Shard]:
     """Give the open shards of a run that somebody holds."""
-    shards = Shard.objects.using(alias).filter(run_id=run.id, is_open=True)
+    shards = leases.open_shards(alias, run.id)
     return [shard for shard in shards if shard.owner and not identity.is_gone(shard.owner)]
 
 

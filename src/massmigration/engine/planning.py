@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from massmigration import aliases, capabilities, notices
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import ranges, rowkeys, splitting
-from massmigration.engine.sources import Source, source_of
+from massmigration.engine.sources import Source, source_of, try_out
 from massmigration.engine.writing import writer_of
 from massmigration.exceptions import WrongState
 from massmigration.loading.digest import code_hash
@@ -65,7 +65,9 @@ def check(migration: BaseMigration, alias: str) -> None:
     aliases.refuse_read_only(alias)
     migration.check_dependencies(alias)
     if isinstance(migration, RangedMigration):
-        writer_of(migration, source_of(migration, alias))
+        source = source_of(migration, alias)
+        writer_of(migration, source)
+        try_out(migration, source)
 
 
 def guarantee(migration: BaseMigration, alias: str) -> tuple[bool, str]:
@@ -140,7 +142,7 @@ def _first_shards(
     if not upper:
         # On an empty table there is nothing to bound: the tail takes what comes meanwhile.
         return ()
-    count = migration.shards or workers
+    count = migration.shards or max(workers, capabilities.of(alias).first_shards)
     if count == 1 or splitting.why_not(migration, alias, limit):
         return (("", upper),)
     keys = splitting.points(source, rowkeys.decode(lower), rowkeys.decode(upper), count)

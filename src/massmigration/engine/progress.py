@@ -103,8 +103,8 @@ class Progress:
 def progress_of(alias: str, run: Run) -> Progress:
     """Look at the shards of a run; not at a queue that it may be on."""
     database = capabilities.of(alias)
-    shards = Shard.objects.using(alias).filter(run_id=run.id).annotate(now=database.clock())
-    return progress_from(run, list(shards), database)
+    shards = database.timed(Shard.objects.using(alias).filter(run_id=run.id))
+    return progress_from(run, shards, database)
 
 
 def progress_from(

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 
 from massmigration import capabilities
+from massmigration.engine import highest
 from massmigration.engine.rowkeys import pk_fields
 
 
@@ -58,8 +59,12 @@ def first_key(model: type[Model], alias: str) -> Any:
 
 def last_key(model: type[Model], alias: str, *, above: Any = None) -> Any:
     """Give the highest key of the table (above a given one), or None."""
-    rows = within(table(model, alias), after=above)
-    return rows.order_by("-pk").values_list("pk", flat=True).first()
+    rows = table(model, alias)
+    if not capabilities.of(alias).descending_keys:
+        return highest.find(
+            lambda key: nth_key(within(rows, after=above if key is None else key), 1)
+        )
+    return within(rows, after=above).order_by("-pk").values_list("pk", flat=True).first()
 
 
 def nth_key(rows: QuerySet[Any], count: int) -> Any:

@@ -65,6 +65,8 @@ def _encode_one(field: Field[Any, Any], value: Any) -> Any:
         timedelta: ("microseconds", lambda span: span // timedelta(microseconds=1)),
         bytes: ("bytes", lambda raw: base64.b64encode(raw).decode("ascii")),
     }
+    if type(value).__name__ == "ObjectId":  # MongoDB's own; its package need not be there
+        return {"objectid": str(value)}
     tagged = converters.get(type(value))
     if tagged is not None:
         tag, convert = tagged
@@ -87,5 +89,12 @@ def _decode_one(value: Any) -> Any:
         "time": time.fromisoformat,
         "microseconds": lambda count: timedelta(microseconds=count),
         "bytes": base64.b64decode,
+        "objectid": _object_id,
     }
     return decoders[tag](raw)
+
+
+def _object_id(text: str) -> Any:
+    from bson import ObjectId  # noqa: PLC0415 - comes with MongoDB's driver
+
+    return ObjectId(text)

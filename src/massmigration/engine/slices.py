@@ -152,15 +152,16 @@ class _Slice:
 
     def _work(self) -> steps.Outcome:
         task, migration = self.task, self.task.migration
+        in_transaction = capabilities.of(task.alias).transactions
         if isinstance(migration, SimpleMigration):
-            return (batches if migration.atomic else bare).run_simple(task)
+            return (batches if migration.atomic and in_transaction else bare).run_simple(task)
         ranged = cast("RangedMigration", migration)
         if self.source is None:
             self.source = source_of(ranged, task.alias)
             self.pacer = pacer_for(ranged, task.alias, task.shard, self.options)
             self.writer = writer_of(ranged, self.source)
         assert self.pacer is not None
-        if ranged.atomic:
+        if ranged.atomic and in_transaction:
             return batches.run_ranged(task, self.source, self.pacer, self.writer)
         should_stop = self.options.should_stop
         return bare.run_ranged(task, self.source, self.pacer, should_stop, self.writer)

@@ -9,10 +9,15 @@ from django.db import router
 from django.db.models import Manager, Model, QuerySet
 from django.db.models.query import ModelIterable, RawQuerySet
 
+from massmigration import capabilities
+from massmigration.engine import ranges
 from massmigration.exceptions import BrokenMigration, MassMigrationError, RefusedQueryset
 
 if TYPE_CHECKING:
     from massmigration.definitions.ranged import RangedMigration
+
+
+_EQUALITIES = frozenset({"exact", "in", "isnull"})
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,7 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
         raise BrokenMigration(msg) from error
     if isinstance(queryset, Manager):
         queryset = queryset.all()
-    reason = _why_refused(queryset)
-    if reason:
-        msg = f"get_queryset() of {migration.key} {reason}."
-        raise RefusedQueryset(msg)
+    _refuse(migration, _why_refused(queryset))
     model = queryset.model
     # Without using() the rows come from where the router writes them, as in 0.3.x.
     hints = queryset._hints  # type: ignore[attr-defined]
@@ -77,14 +79,76 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
     read = queryset.using(alias)
     # reverse() would turn the order by key, too, and with it lose rows.
     read.query.standard_ordering = True
+    is_filtered = bool(query.where) or len(joins) > 1 or query.group_by is not None
+    is_computed = bool(query.annotations) or bool(query.extra)
+    database = capabilities.of(alias)
+    if not database.joins and (len(joins) > 1 or is_computed or query.distinct):
+        _refuse(migration, f"follows relations or computes, which {alias!r} cannot do")
+    if not database.combined_filters:
+        names = ", ".join(sorted(_compared(query.where, model)))
+        text = (
+            f"compares {names}, which {alias!r} cannot do together with ranges of keys; filter by"
+            " equality alone, or let operation() leave rows out"
+        )
+        _refuse(migration, text if names else "")
     return Source(
         queryset=read,
         model=model,
         alias=alias,
         is_plain=is_plain,
-        is_filtered=bool(query.where) or len(joins) > 1 or query.group_by is not None,
+        is_filtered=is_filtered,
         parents=parents,
     )
+
+
+def try_out(migration: RangedMigration, source: Source) -> None:
+    """Ask a database that can do less than SQL for the first row, as batches will ask.
+
+    What it cannot do then shows before the start and not in its middle.
+
+    Raises:
+        RefusedQueryset: with what the database said.
+    """
+    if capabilities.of(source.alias).sql or source.is_empty:
+        return
+    first = ranges.first_key(source.model, source.alias)
+    if first is None:
+        return
+    rows = ranges.within(source.queryset, after=first, end=first).order_by("pk")
+    try:
+        list(rows[:1])
+    except Exception as error:
+        if capabilities.of(source.alias).is_connection_lost(error):
+            raise
+        text = f"cannot be read in ranges of keys on {source.alias!r}: {error}"
+        _refuse(migration, text.strip().rstrip(".").partition("\n")[0])
+
+
+def _refuse(migration: RangedMigration, reason: str) -> None:
+    if reason:
+        msg = f"get_queryset() of {migration.key} {reason}."
+        raise RefusedQueryset(msg)
+
+
+def _compared(where: Any, model: type[Model]) -> set[str]:
+    """Give the columns, the key apart, that are compared otherwise than by equality."""
+    found: set[str] = set()
+    for child in getattr(where, "children", ()):
+        if hasattr(child, "children"):
+            below = _compared(child, model)
+            if child.negated or where.negated:
+                below |= _columns(child)
+            found |= below
+        elif where.negated or getattr(child, "lookup_name", "") not in _EQUALITIES:
+            found |= _columns(child)
+    return {name for name in found if name not in {model._meta.pk.name, model._meta.pk.attname}}
+
+
+def _columns(node: Any) -> set[str]:
+    if hasattr(node, "children"):
+        return {name for child in node.children for name in _columns(child)}
+    field = getattr(getattr(node, "lhs", None), "target", None)
+    return {field.name} if field is not None else set()
 
 
 def _why_refused(queryset: Any) -> str:  # noqa: PLR0911 - one line a reason

@@ -63,7 +63,7 @@ def split(migration: BaseMigration, alias: str, run: Run) -> Shard | None:
     """
     if why_not(migration, alias, run.row_limit) or not isinstance(migration, RangedMigration):
         return None
-    if not migration.atomic:
+    if not migration.atomic or not capabilities.of(alias).transactions:
         # Its batches hold no lock, so what they are about to read cannot be taken from them.
         return None
     shards = leases.open_shards(alias, run.id)

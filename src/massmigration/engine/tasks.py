@@ -108,7 +108,7 @@ def pacer_for(migration: RangedMigration, alias: str, shard: Shard, options: Opt
         target = max(target, FULL_SPEED_SECONDS)
     pacer = Pacer(
         target=target,
-        max_rows=max_rows_of(migration, full_speed=options.full_speed),
+        max_rows=max_rows_of(migration, alias, full_speed=options.full_speed),
         rows=shard.batch_size,
         span=shard.span,
     )
@@ -117,16 +117,16 @@ def pacer_for(migration: RangedMigration, alias: str, shard: Shard, options: Opt
     return pacer
 
 
-def max_rows_of(migration: RangedMigration, *, full_speed: bool = False) -> int:
+def max_rows_of(migration: RangedMigration, alias: str, *, full_speed: bool = False) -> int:
     """Give how many rows a batch has at most, however fast they are.
 
     Those of a batch migration stay in the database. Of others, memory sets a limit too.
     """
     chosen = migration.max_batch_size or get_settings().MAX_BATCH_SIZE
+    if isinstance(migration, BatchMigration):
+        return min(chosen or MAX_ROWS_IN_DATABASE, capabilities.of(alias).max_rows_written)
     if chosen is not None:
         return chosen
-    if isinstance(migration, BatchMigration):
-        return MAX_ROWS_IN_DATABASE
     return MAX_ROWS_AT_FULL_SPEED if full_speed else MAX_ROWS
 
 

@@ -96,6 +96,9 @@ class Writer:
         if not self._is_usable:
             self._write_each(changed)
             return
+        if len(changed.rows) > self._database.max_rows_written:
+            self._write_halves(changed)
+            return
         try:
             with transaction.atomic(using=self.alias):
                 self._send(changed)
@@ -110,6 +113,9 @@ class Writer:
                 return
         else:
             return
+        self._write_halves(changed)
+
+    def _write_halves(self, changed: Changed) -> None:
         half = len(changed.rows) // 2
         self._write_bulk(changed.only(range(half)))
         self._write_bulk(changed.only(range(half, len(changed.rows))))
@@ -117,6 +123,9 @@ class Writer:
     def _send(self, changed: Changed) -> None:
         if self._statement is not None:
             self._statement.send(changed.values)
+        elif self._database.bulk_update == "together":
+            for row, pk in zip(changed.rows, changed.pks, strict=True):
+                update_row(row, pk, self.fields, self.alias, prepared=True)
         elif self._database.bulk_update == "single" or not self._database.transactions:
             self._write_each(changed)
         else:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 import uuid
 from dataclasses import dataclass
 
-from django.db.models import Sum
-
-from massmigration import status
+from massmigration import capabilities, status
 from massmigration.exceptions import WrongState
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import events, traces
+from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, fence, lock_free, locked, transition
 from massmigration.transactions import repeat_when_busy
 
+SETTLE_SECONDS = 2.0
 MAX_TRACEBACK = 50_000
 MAX_MESSAGE = 4_000
 
@@ -107,8 +108,14 @@ def retry(alias: str, key: str, *, by: str = "") -> Run:
                 error_traceback="",
                 error_row="",
             )
-            _record(alias, key, run.id).update(
-                has_error=False, last_error="", in_progress=True, is_applied=False, applied_at=None
+            _write_record(
+                alias,
+                run,
+                has_error=False,
+                last_error="",
+                in_progress=True,
+                is_applied=False,
+                applied_at=None,
             )
             # Shards that somebody holds are alive; only what nobody holds starts counting anew.
             free = lock_free(alias, run.id)
@@ -136,7 +143,7 @@ def cancel(alias: str, key: str, *, by: str = "") -> Run:
             _need_status(run, alias, "cancelled", *allowed)
             transition(alias, run, status.CANCELLED, ended_at=found.now)
             text = f"Cancelled by {by or 'somebody'} after {rows_done(alias, run.id):,} rows"
-            _record(alias, key, run.id).update(has_error=True, last_error=text, in_progress=False)
+            _write_record(alias, run, has_error=True, last_error=text, in_progress=False)
             events.add(alias, key, run.id, "cancelled", by, text)
             return run
 
@@ -233,8 +240,8 @@ def fail(
             if found.run.status not in status.sources_of(status.FAILED):
                 return False
             if shard is not None:
-                same = Shard.objects.using(alias).filter(id=shard.id, epoch=shard.epoch)
-                if not same.exists():
+                fresh = Shard.objects.using(alias).filter(id=shard.id).first()
+                if fresh is None or fresh.epoch != shard.epoch:
                     return False
             transition(
                 alias,
@@ -246,7 +253,9 @@ def fail(
                 error_traceback=_clean(failure.traceback, MAX_TRACEBACK),
                 error_row=_clean(failure.row, MAX_MESSAGE),
             )
-            _record(alias, run.migration_key, run.id).update(
+            _write_record(
+                alias,
+                run,
                 has_error=True,
                 last_error=_clean(str(failure), MAX_MESSAGE),
                 in_progress=False,
@@ -269,6 +278,9 @@ def settle(alias: str, run: Run) -> bool:
     Returns:
         Whether the run was ended.
     """
+    if not capabilities.of(alias).transactions:
+        # Of a pair that is being written one may be there before the other: look twice.
+        time.sleep(SETTLE_SECONDS)
 
     def action() -> bool:
         with locked(alias, run.migration_key) as found:
@@ -295,12 +307,11 @@ def settle(alias: str, run: Run) -> bool:
 
 def rows_done(alias: str, run_id: uuid.UUID) -> int:
     """Add up what the shards of a run have done."""
-    total = Shard.objects.using(alias).filter(run_id=run_id).aggregate(total=Sum("rows_done"))
-    return int(total["total"] or 0)
+    return sum(shard.rows_done for shard in Shard.objects.using(alias).filter(run_id=run_id))
 
 
-def _record(alias: str, key: str, run_id: uuid.UUID):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return MigrationRecord.objects.using(alias).filter(key=key, attempt_uuid=run_id)
+def _write_record(alias: str, run: Run, **values: object) -> None:
+    change(alias, MigrationRecord, run.migration_key, {"attempt_uuid": run.id}, **values)
 
 
 def _need_run(found: Locked, alias: str, key: str, done: str) -> Run:

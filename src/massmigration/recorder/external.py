@@ -78,6 +78,8 @@ def hold_attempt(alias: str, key: str, attempt_uuid: uuid.UUID) -> bool:
     records = MigrationRecord.objects.using(alias).filter(
         key=key, attempt_uuid=attempt_uuid, has_error=False, is_applied=False
     )
+    if not database.transactions:
+        return records.exists()
     if not database.share_lock_sql:
         return records.update(attempt_uuid=attempt_uuid) == 1
     sql, params = records.values_list("key").query.get_compiler(using=alias).as_sql()

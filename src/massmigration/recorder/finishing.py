@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
-from massmigration import status
+from django.db import IntegrityError
+
+from massmigration import capabilities, status
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock, control, events
+from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, lock_in_transaction, locked, transition
-from massmigration.transactions import repeat_when_busy
+from massmigration.transactions import repeat_when_busy, savepoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,27 +43,48 @@ def finish(alias: str, run: Run, plan_tail: Callable[[Run], tuple[str, str] | No
         with locked(alias, run.migration_key) as found:
             if not _may_close(found, run) or found.run is None or found.run.is_external:
                 return STALE
-            shards = Shard.objects.using(alias).filter(run_id=run.id)
-            if shards.filter(is_open=True).exists():
+            if _is_any_open(alias, run):
                 return OPEN
             if not found.run.tail_planned:
                 tail = plan_tail(found.run)
-                Run.objects.using(alias).filter(id=run.id).update(tail_planned=True)
                 if tail is not None:
-                    start, end = tail
-                    last = shards.order_by("-number").values_list("number", flat=True).first()
-                    Shard.objects.using(alias).create(
-                        run_id=run.id,
-                        number=0 if last is None else last + 1,
-                        start_key=start,
-                        cursor=start,
-                        end_key=end,
-                    )
-                    return TAIL
+                    return TAIL if _add_tail(alias, run, *tail) else OPEN
+                Run.objects.using(alias).filter(id=run.id).update(tail_planned=True)
+                # Without locks another may have seen rows, and made a shard for them meanwhile.
+                if not capabilities.of(alias).transactions and _is_any_open(alias, run):
+                    return OPEN
             succeed(alias, found.run)
             return CLOSED
 
     return repeat_when_busy(alias, action)
+
+
+def _is_any_open(alias: str, run: Run) -> bool:
+    shards = Shard.objects.using(alias).filter(run_id=run.id)
+    return any(shard.is_open for shard in shards)
+
+
+def _add_tail(alias: str, run: Run, start: str, end: str) -> bool:
+    """Make the shard of the rows that came after the launch; False when it is there already."""
+    shards = Shard.objects.using(alias)
+    numbers = [shard.number for shard in shards.filter(run_id=run.id)]
+    try:
+        # Its id is the same whoever makes it, so where nothing is locked only one does.
+        with savepoint(alias):
+            shards.create(
+                id=uuid.uuid5(run.id, "tail"),
+                run_id=run.id,
+                number=max(numbers, default=-1) + 1,
+                start_key=start,
+                cursor=start,
+                end_key=end,
+            )
+    except IntegrityError:
+        return False
+    finally:
+        # After the shard: cut off in between, the next who looks comes here again.
+        Run.objects.using(alias).filter(id=run.id).update(tail_planned=True)
+    return True
 
 
 def finish_in_batch(alias: str, run: Run) -> bool:
@@ -87,7 +112,11 @@ def succeed(alias: str, run: Run) -> None:
     """Mark a locked run as succeeded and its locked record as applied."""
     now = clock.now(alias)
     transition(alias, run, status.SUCCEEDED, ended_at=now)
-    MigrationRecord.objects.using(alias).filter(key=run.migration_key, attempt_uuid=run.id).update(
+    change(
+        alias,
+        MigrationRecord,
+        run.migration_key,
+        {"attempt_uuid": run.id},
         is_applied=True,
         applied_at=now,
         in_progress=False,

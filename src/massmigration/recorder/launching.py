@@ -1,18 +1,27 @@
-"""Starting: a record, a run and its shards, in one transaction."""
+"""Starting: a record, a run and its shards, in one transaction.
+
+Where there are none, the run and its shards come first. The record is what makes them count: a run
+without one is left alone for a while, then ended (`massmigration.recorder.control.settle`). With
+the record first, what is cut off in between would look like an attempt of 0.3.x, which has no run.
+"""
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass, field
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
-from massmigration import status
+from massmigration import capabilities, status
 from massmigration.exceptions import MigrationAlreadyStarted
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import events
+from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, fence, locked, transition
-from massmigration.transactions import repeat_when_busy
+from massmigration.transactions import repeat_when_busy, savepoint
+
+logger = logging.getLogger("massmigration")
 
 
 @dataclass(frozen=True)
@@ -55,43 +64,70 @@ def launch(alias: str, plan: Plan, *, by: str = "", restart: bool = False) -> Ru
 def _launch(alias: str, plan: Plan, *, by: str, restart: bool) -> Run:
     with locked(alias, plan.key) as found:
         run_id = uuid.uuid4()
-        if found.record is None:
-            _create_record(alias, plan.key, run_id, found)
+        if capabilities.of(alias).transactions:
+            _claim_record(alias, plan.key, run_id, found, restart=restart, by=by)
+            run = _create_run(alias, plan, run_id, found, by)
         else:
-            _replace_record(alias, plan.key, run_id, found, restart=restart, by=by)
-        _fence_orphans(alias, plan.key, found, run_id)
-        run = Run.objects.using(alias).create(
-            id=run_id,
-            migration_key=plan.key,
-            kind=plan.kind,
-            status=status.RUNNING if plan.is_external else status.ENQUEUED,
-            is_external=plan.is_external,
-            backend=plan.backend,
-            requested_by=by[:250],
-            requested_at=found.now,
-            started_at=found.now if plan.is_external else None,
-            code_hash=plan.code_hash,
-            lower_key=plan.lower_key,
-            upper_key=plan.upper_key,
-            tail_planned=plan.tail_planned,
-            rows_expected=plan.rows_expected,
-            row_limit=plan.row_limit,
-        )
-        Shard.objects.using(alias).bulk_create(
-            Shard(run_id=run_id, number=number, start_key=start, cursor=start, end_key=end)
-            for number, (start, end) in enumerate(plan.shards)
-        )
+            _check_record(alias, plan.key, found, restart=restart)
+            run = _create_run(alias, plan, run_id, found, by)
+            try:
+                _claim_record(alias, plan.key, run_id, found, restart=restart, by=by)
+            except Exception:
+                if not _is_of(alias, plan.key, run_id):
+                    _remove_run(alias, run_id)
+                    raise
+                # It counts from here on. What was to be ended beside it ends by itself, as soon
+                # as its worker looks at the record.
+                logger.debug("%s was started with an error beside it", plan.key, exc_info=True)
         events.add(alias, plan.key, run_id, "launched", by, plan.backend)
+    return run
+
+
+def _claim_record(
+    alias: str, key: str, run_id: uuid.UUID, found: Locked, *, restart: bool, by: str
+) -> None:
+    """Make the record that of the new run: its key, or its attempt, lets one in alone."""
+    if found.record is None:
+        _create_record(alias, key, run_id, found)
+    else:
+        _replace_record(alias, key, run_id, found, restart=restart, by=by)
+    _fence_orphans(alias, key, found, run_id)
+
+
+def _create_run(alias: str, plan: Plan, run_id: uuid.UUID, found: Locked, by: str) -> Run:
+    run = Run.objects.using(alias).create(
+        id=run_id,
+        migration_key=plan.key,
+        kind=plan.kind,
+        status=status.RUNNING if plan.is_external else status.ENQUEUED,
+        is_external=plan.is_external,
+        backend=plan.backend,
+        requested_by=by[:250],
+        requested_at=found.now,
+        started_at=found.now if plan.is_external else None,
+        code_hash=plan.code_hash,
+        lower_key=plan.lower_key,
+        upper_key=plan.upper_key,
+        tail_planned=plan.tail_planned,
+        rows_expected=plan.rows_expected,
+        row_limit=plan.row_limit,
+    )
+    Shard.objects.using(alias).bulk_create(
+        Shard(run_id=run_id, number=number, start_key=start, cursor=start, end_key=end)
+        for number, (start, end) in enumerate(plan.shards)
+    )
     return run
 
 
 def _create_record(alias: str, key: str, run_id: uuid.UUID, found: Locked) -> None:
     try:
-        with transaction.atomic(using=alias):
+        with savepoint(alias):
             MigrationRecord(key=key, attempt_uuid=run_id, initiated_at=found.now).save(
                 using=alias, force_insert=True
             )
     except IntegrityError as error:
+        if _is_of(alias, key, run_id):
+            return  # the driver wrote it twice, as its first answer was lost
         msg = f"{key} was started on {alias!r} by somebody else at this moment."
         raise MigrationAlreadyStarted(msg) from error
 
@@ -101,6 +137,46 @@ def _replace_record(
 ) -> None:
     record, run = found.record, found.run
     assert record is not None
+    _check_record(alias, key, found, restart=restart)
+    if run is not None:
+        if run.status == status.FAILED:
+            transition(alias, run, status.CANCELLED, ended_at=found.now)
+        fence(alias, run.id, key)
+        events.add(alias, key, run.id, "superseded", by)
+    changed = change(
+        alias,
+        MigrationRecord,
+        key,
+        {"attempt_uuid": record.attempt_uuid},
+        attempt_uuid=run_id,
+        initiated_at=found.now,
+        in_progress=True,
+        is_applied=False,
+        applied_at=None,
+        has_error=False,
+        last_error="",
+        was_faked=False,
+    )
+    if not changed and not _is_of(alias, key, run_id):
+        msg = f"{key} was started on {alias!r} by somebody else at this moment."
+        raise MigrationAlreadyStarted(msg)
+
+
+def _is_of(alias: str, key: str, run_id: uuid.UUID) -> bool:
+    return MigrationRecord.objects.using(alias).filter(key=key, attempt_uuid=run_id).exists()
+
+
+def _remove_run(alias: str, run_id: uuid.UUID) -> None:
+    """Take back a run whose launch was refused after it was written."""
+    Shard.objects.using(alias).filter(run_id=run_id).delete()
+    Run.objects.using(alias).filter(id=run_id).delete()
+
+
+def _check_record(alias: str, key: str, found: Locked, *, restart: bool) -> None:
+    """Refuse to start while the record says that this was done, or is being done."""
+    record, run = found.record, found.run
+    if record is None:
+        return
     if record.is_applied and not record.has_error:
         raise MigrationAlreadyStarted(f"{key} is already applied on {alias!r}.")
     if not record.has_error:
@@ -113,40 +189,21 @@ def _replace_record(
             " Retry it, or restart it from the beginning."
         )
         raise MigrationAlreadyStarted(msg)
-    if run is not None:
-        if run.status == status.FAILED:
-            transition(alias, run, status.CANCELLED, ended_at=found.now)
-        fence(alias, run.id, key)
-        events.add(alias, key, run.id, "superseded", by)
-    MigrationRecord.objects.using(alias).filter(key=key).update(
-        attempt_uuid=run_id,
-        initiated_at=found.now,
-        in_progress=True,
-        is_applied=False,
-        applied_at=None,
-        has_error=False,
-        last_error="",
-        was_faked=False,
-    )
 
 
 def _fence_orphans(alias: str, key: str, found: Locked, new_id: uuid.UUID) -> None:
     """End runs of this key that lost their record, by a delete that did not ask us."""
     current = found.run.id if found.run is not None else None
-    orphans = (
-        Run.objects.using(alias)
-        .filter(migration_key=key, status__in=[*status.LIVE, status.FAILED])
-        .exclude(id__in=[new_id, *([current] if current else [])])
-    )
-    for run in orphans:
+    runs = list(Run.objects.using(alias).filter(migration_key=key))
+    for run in runs:
+        if run.id in {new_id, current} or run.status not in {*status.LIVE, status.FAILED}:
+            continue
         transition(alias, run, status.CANCELLED, ended_at=found.now)
         fence(alias, run.id, key)
         events.add(alias, key, run.id, "cancelled", text="The record was deleted.")
     # A worker that saw first that the record was gone ended the run, and could not know whether
     # another was in a batch of it.
-    ended = Run.objects.using(alias).filter(migration_key=key, status=status.CANCELLED)
-    held = Shard.objects.using(alias).filter(
-        run_id__in=list(ended.values_list("id", flat=True)), is_open=True
-    )
-    for run_id in set(held.exclude(owner="").values_list("run_id", flat=True)):
+    ended = [run.id for run in runs if run.status == status.CANCELLED]
+    shards = Shard.objects.using(alias).filter(run_id__in=ended)
+    for run_id in {shard.run_id for shard in shards if shard.is_open and shard.owner}:
         fence(alias, run_id, key)

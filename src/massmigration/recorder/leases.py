@@ -16,7 +16,8 @@ from massmigration.conf import get_settings
 from massmigration.exceptions import LostShard
 from massmigration.models import Run, Shard
 from massmigration.recorder import clock as database_time
-from massmigration.recorder import events, per_batch
+from massmigration.recorder import events, per_batch, silence, unlocked
+from massmigration.recorder.comparing import change
 from massmigration.transactions import outermost
 
 if TYPE_CHECKING:
@@ -44,13 +45,23 @@ def lease_ms() -> int:
 
 def free_shards(alias: str, run_ids: Iterable[uuid.UUID]) -> list[Shard]:
     """Give open shards that nobody seems to work on, without locking anything."""
-    shards = Shard.objects.using(alias).filter(run_id__in=list(run_ids), is_open=True)
-    shards = shards.annotate(now=capabilities.of(alias).clock()).order_by("number", "id")
-    return [
-        shard
-        for shard in shards
-        if shard.lease_until <= shard.now or (shard.owner and identity.is_gone(shard.owner))
-    ]
+    shards = Shard.objects.using(alias).filter(run_id__in=list(run_ids))
+    database = capabilities.of(alias)
+    found = _open(database.timed(shards))
+    return [shard for shard in found if _seems_free(alias, shard, has_clock=database.has_clock)]
+
+
+def _seems_free(alias: str, shard: Shard, *, has_clock: bool) -> bool:
+    if not shard.owner or identity.is_gone(shard.owner):
+        return True
+    if has_clock:
+        return shard.lease_until <= shard.now  # type: ignore[attr-defined]
+    return silence.memory.is_silent(alias, shard)
+
+
+def _open(shards: Iterable[Shard]) -> list[Shard]:
+    found = [shard for shard in shards if shard.is_open]
+    return sorted(found, key=lambda shard: (shard.number, shard.id))
 
 
 def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
@@ -65,34 +76,15 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
     Returns:
         The shard with its new epoch, or None when somebody else has it.
     """
-    database = capabilities.of(alias)
-    clock = database.clock()
-    shards = Shard.objects.using(alias).filter(id=candidate.id, is_open=True)
-    free = Q(lease_until__lte=clock)
-    if candidate.owner and identity.is_gone(candidate.owner):
-        free |= Q(owner=candidate.owner)
     # Where its worker died in mid-batch, that batch may have been too much for it.
     died = bool(candidate.owner)
+    database = capabilities.of(alias)
     with outermost(alias):
-        if database.row_locks:
-            database.limit_lock_wait(LOCK_SECONDS)
-            locked = shards.select_for_update(
-                skip_locked=database.skip_locked, nowait=not database.skip_locked
-            )
-            if not locked.values_list("id", flat=True).first():
-                return None
-        changed = shards.filter(free, epoch=candidate.epoch).update(
-            epoch=F("epoch") + 1,
-            owner=owner,
-            session=database.session_id(),
-            lease_until=clock + lease_ms(),
-            beat_at=clock,
-            attempts=F("attempts") + (1 if died else 0),
-        )
-        if changed != 1:
-            return None
-        shard = Shard.objects.using(alias).get(id=candidate.id)
-        if died:
+        if database.transactions:
+            shard = _claim_locked(alias, candidate, owner, died=died)
+        else:
+            shard = unlocked.claim(alias, candidate, owner, lease_ms())
+        if died and shard is not None:
             text = (
                 f"from {identity.describe(candidate.owner)}, which is gone or gave no sign of life"
             )
@@ -100,23 +92,51 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
     return shard
 
 
+def _claim_locked(alias: str, candidate: Shard, owner: str, *, died: bool) -> Shard | None:
+    """Claim in the open transaction, without waiting for whoever has the shard locked."""
+    database = capabilities.of(alias)
+    clock = database.clock()
+    shards = Shard.objects.using(alias).filter(id=candidate.id, is_open=True)
+    free = Q(lease_until__lte=clock)
+    if candidate.owner and identity.is_gone(candidate.owner):
+        free |= Q(owner=candidate.owner)
+    if database.row_locks:
+        database.limit_lock_wait(LOCK_SECONDS)
+        locked = shards.select_for_update(
+            skip_locked=database.skip_locked, nowait=not database.skip_locked
+        )
+        if not locked.values_list("id", flat=True).first():
+            return None
+    changed = shards.filter(free, epoch=candidate.epoch).update(
+        epoch=F("epoch") + 1,
+        owner=owner,
+        session=database.session_id(),
+        lease_until=clock + lease_ms(),
+        beat_at=clock,
+        attempts=F("attempts") + (1 if died else 0),
+    )
+    return Shard.objects.using(alias).get(id=candidate.id) if changed == 1 else None
+
+
 def begin(alias: str, run_id: uuid.UUID) -> bool:
     """Mark an enqueued run as running; True for the one call that began it for the first time."""
-    runs = Run.objects.using(alias).filter(id=run_id)
-    if not runs.filter(status=status.ENQUEUED).update(status=status.RUNNING):
+    if not change(alias, Run, run_id, {"status": status.ENQUEUED}, status=status.RUNNING):
         return False
-    return bool(runs.filter(started_at=None).update(started_at=database_time.now(alias)))
+    return change(alias, Run, run_id, {"started_at": None}, started_at=database_time.now(alias))
 
 
 def hold(alias: str, shard: Shard, key: str) -> State:
     """Lock the shard for the open transaction, renew its lease, and read where things stand.
 
-    Must be the first statement of the transaction.
+    Must be the first statement of the transaction. Where there are none, it only reads.
 
     Raises:
         LostShard: when the shard changed hands or is done.
     """
-    fresh = per_batch.hold(alias, shard, key, lease_ms())
+    if capabilities.of(alias).transactions:
+        fresh = per_batch.hold(alias, shard, key, lease_ms())
+    else:
+        fresh = unlocked.hold(alias, shard, key)
     if fresh is None:
         raise LostShard(f"Shard {shard.number} of {key} on {alias!r} changed hands.")
     now, run_status, row_limit, record_fits = fresh
@@ -156,14 +176,14 @@ def checkpoint(
         "span": span,
         "attempts": 0,
     }
-    if not per_batch.checkpoint(alias, shard, values, lease_ms()):
+    write = per_batch if capabilities.of(alias).transactions else unlocked
+    if not write.checkpoint(alias, shard, values, lease_ms()):
         raise LostShard(f"Shard {shard.number} of run {shard.run_id} on {alias!r} changed hands.")
 
 
 def open_shards(alias: str, run_id: uuid.UUID) -> list[Shard]:
     """Give the shards of a run that are not done, without locking anything."""
-    shards = Shard.objects.using(alias).filter(run_id=run_id, is_open=True)
-    return list(shards.order_by("number", "id"))
+    return _open(Shard.objects.using(alias).filter(run_id=run_id))
 
 
 def split(alias: str, victim: Shard, point: str, fits: Callable[[Shard], bool]) -> Shard | None:
@@ -210,24 +230,20 @@ def look(alias: str, shard_id: uuid.UUID) -> Shard | None:
 
 def beat(alias: str, shard: Shard) -> bool:
     """Renew the lease of a shard that is held without a row lock; False when it is lost."""
-    clock = capabilities.of(alias).clock()
-    changed = (
-        Shard.objects.using(alias)
-        .filter(id=shard.id, epoch=shard.epoch, is_open=True)
-        .update(lease_until=clock + lease_ms(), beat_at=clock)
-    )
-    return changed == 1
+    database = capabilities.of(alias)
+    times = {"lease_until": database.clock_plus(lease_ms()), "beat_at": database.clock_plus(0)}
+    return change(alias, Shard, shard.id, {"epoch": shard.epoch, "is_open": True}, **times)
 
 
 def note_attempt(alias: str, shard: Shard, batch_size: int, span: int) -> None:
     """Remember that the batch that is due was tried in vain, and how small to try it next."""
-    Shard.objects.using(alias).filter(id=shard.id, epoch=shard.epoch).update(
-        attempts=F("attempts") + 1, batch_size=batch_size, span=span
-    )
+    fresh = look(alias, shard.id)
+    if fresh is not None:
+        tried = {"attempts": fresh.attempts + 1, "batch_size": batch_size, "span": span}
+        change(alias, Shard, shard.id, {"epoch": shard.epoch}, **tried)
 
 
 def release(alias: str, shard: Shard) -> None:
     """Give the shard back, so that anybody may take it at once."""
-    Shard.objects.using(alias).filter(id=shard.id, epoch=shard.epoch).update(
-        lease_until=0, owner="", session=""
-    )
+    nobody = {"lease_until": 0, "owner": "", "session": ""}
+    change(alias, Shard, shard.id, {"epoch": shard.epoch}, **nobody)

@@ -3,6 +3,10 @@
 Control never waits for a shard. Workers hold a shard while they wait for nothing but rows of
 the user's tables (and a simple migration, at its very end, for its record), so no circle of
 waiting can close.
+
+Where a database has no transactions, nothing is locked and each write compares what it changes. A
+run is written first and its record after it; `massmigration.recorder.pairs` completes what was cut
+off in between.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ from django.db.models import F
 from massmigration import capabilities, identity
 from massmigration.exceptions import StillWorking, WrongState
 from massmigration.models import MigrationRecord, Run, Shard
-from massmigration.recorder import clock
+from massmigration.recorder import clock, unlocked
+from massmigration.recorder.comparing import change, surely
 from massmigration.status import sources_of
 from massmigration.transactions import outermost
 
@@ -52,14 +57,17 @@ def lock_in_transaction(alias: str, key: str) -> Locked:
     database = capabilities.of(alias)
     if database.row_locks:
         database.limit_lock_wait(LOCK_SECONDS)
-    # An UPDATE that changes nothing: on SQLite a transaction that reads before it writes
-    # fails at once where it should wait, elsewhere this takes the row lock.
-    MigrationRecord.objects.using(alias).filter(key=key).update(attempt_uuid=F("attempt_uuid"))
-    record = MigrationRecord.objects.using(alias).filter(key=key).first()
+    records = MigrationRecord.objects.using(alias).filter(key=key)
+    if database.transactions:
+        # An UPDATE that changes nothing: on SQLite a transaction that reads before it writes
+        # fails at once where it should wait, elsewhere this takes the row lock.
+        records.update(attempt_uuid=F("attempt_uuid"))
+    record = records.first()
     run = None
     if record is not None:
         runs = Run.objects.using(alias).filter(id=record.attempt_uuid)
-        runs.update(status=F("status"))
+        if database.transactions:
+            runs.update(status=F("status"))
         run = runs.first()
     return Locked(record=record, run=run, now=clock.now(alias))
 
@@ -70,12 +78,13 @@ def transition(alias: str, run: Run, target: str, **values: Any) -> None:
     Raises:
         WrongState: when no edge leads there from the run's present status.
     """
-    changed = (
-        Run.objects.using(alias)
-        .filter(id=run.id, status__in=sources_of(target))
-        .update(status=target, **values)
+    same = {"status": sorted(sources_of(target))}
+    changed = surely(
+        alias,
+        lambda: change(alias, Run, run.id, same, status=target, **values),
+        lambda: Run.objects.using(alias).filter(id=run.id, status=target).exists(),
     )
-    if changed != 1:
+    if not changed:
         msg = (
             f"The run of {run.migration_key} on {alias!r} is {run.status},"
             f" so it cannot become {target}."
@@ -91,6 +100,9 @@ def fence(alias: str, run_id: uuid.UUID, key: str) -> None:
         StillWorking: when a worker is in the middle of a batch; it names the worker.
     """
     database = capabilities.of(alias)
+    if not database.transactions:
+        unlocked.fence(alias, run_id, key)
+        return
     shards = Shard.objects.using(alias).filter(run_id=run_id, is_open=True)
     if database.row_locks:
         mine = set(lock_free(alias, run_id))
@@ -108,9 +120,11 @@ def fence(alias: str, run_id: uuid.UUID, key: str) -> None:
 def lock_free(alias: str, run_id: uuid.UUID) -> list[uuid.UUID]:
     """Lock those open shards of a run that nobody has locked, and give their ids."""
     database = capabilities.of(alias)
-    shards = Shard.objects.using(alias).filter(run_id=run_id, is_open=True).order_by("id")
-    if database.row_locks:
-        shards = shards.select_for_update(
-            skip_locked=database.skip_locked, nowait=not database.skip_locked
-        )
-    return list(shards.values_list("id", flat=True))
+    shards = Shard.objects.using(alias).filter(run_id=run_id)
+    if not database.row_locks:
+        return [shard.id for shard in shards if shard.is_open]
+    locked = shards.filter(is_open=True).order_by("id")
+    locked = locked.select_for_update(
+        skip_locked=database.skip_locked, nowait=not database.skip_locked
+    )
+    return list(locked.values_list("id", flat=True))

@@ -10,11 +10,12 @@ KEEP_MS = 7 * 24 * 3600 * 1000
 
 def seen(alias: str, owner: str, kind: str) -> None:
     """Note that this process looked for work on the database just now."""
-    clock = capabilities.of(alias).clock()
+    database = capabilities.of(alias)
     lookers = Looker.objects.using(alias)
-    if not lookers.filter(id=owner).update(seen_at=clock):
-        lookers.create(id=owner, kind=kind, seen_at=capabilities.of(alias).now_ms())
-        lookers.filter(seen_at__lt=clock - KEEP_MS).delete()
+    if not lookers.filter(id=owner).update(seen_at=database.clock_plus(0)):
+        now = database.now_ms()
+        lookers.create(id=owner, kind=kind, seen_at=now)
+        lookers.filter(seen_at__lt=now - KEEP_MS).delete()
 
 
 def left(alias: str, owner: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from massmigration import status
+from massmigration import capabilities, status
 from massmigration.models import Event, MigrationRecord, Run, Shard, Ticket, Trace
 from massmigration.recorder import clock
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+
+    from django.db.models import QuerySet
 
 
 def prune(alias: str, older_than: timedelta) -> int:
@@ -24,18 +26,17 @@ def prune(alias: str, older_than: timedelta) -> int:
     """
     before = clock.now(alias) - older_than
     ended = Run.objects.using(alias).filter(
-        status__in=[status.SUCCEEDED, status.FAILED, status.CANCELLED],
-        ended_at__lt=before,
+        status__in=[status.SUCCEEDED, status.FAILED, status.CANCELLED]
     )
     deleted = 0
     for run in ended:
+        if run.ended_at is None or run.ended_at >= before:
+            continue
         if MigrationRecord.objects.using(alias).filter(attempt_uuid=run.id).exists():
             continue
         # The run goes last: what is cut off here is found again by the next prune.
-        Shard.objects.using(alias).filter(run_id=run.id).delete()
-        Trace.objects.using(alias).filter(run_id=run.id).delete()
-        Ticket.objects.using(alias).filter(run_id=run.id).delete()
-        Event.objects.using(alias).filter(run_id=run.id).delete()
+        for model in (Shard, Trace, Ticket, Event):
+            _delete(model._default_manager.using(alias).filter(run_id=run.id))
         Run.objects.using(alias).filter(id=run.id).delete()
         deleted += 1
     _prune_events(alias, before)
@@ -44,10 +45,20 @@ def prune(alias: str, older_than: timedelta) -> int:
 
 def _prune_events(alias: str, before: datetime) -> None:
     """Delete old events that belong to no run and no record: of fakes that were forgotten."""
-    old = Event.objects.using(alias).filter(at__lt=before)
-    ids = set(old.values_list("run_id", flat=True).distinct())
+    events = Event.objects.using(alias).all()
+    if capabilities.of(alias).unindexed_filters:
+        events = events.filter(at__lt=before)
+    ids = {event.run_id for event in events.iterator() if event.at < before}
     known = set(Run.objects.using(alias).filter(id__in=ids).values_list("id", flat=True))
     records = MigrationRecord.objects.using(alias).filter(attempt_uuid__in=ids)
     known |= set(records.values_list("attempt_uuid", flat=True))
     for run_id in ids - known:
-        old.filter(run_id=run_id).delete()
+        _delete(Event.objects.using(alias).filter(run_id=run_id))
+
+
+def _delete(rows: QuerySet[Any]) -> None:
+    """Delete rows, a few at a time where the database takes no more in one commit."""
+    limit = capabilities.of(rows.db).max_rows_written
+    while len(keys := list(rows.values_list("pk", flat=True)[:limit])) == limit:
+        rows.filter(pk__in=keys).delete()
+    rows.delete()

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from massmigration import capabilities, identity
 from massmigration.conf import get_settings
 from massmigration.models import Shard, Ticket
+from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import lock_free
-from massmigration.transactions import is_nested, outermost
+from massmigration.transactions import is_nested, outermost, savepoint
 
 if TYPE_CHECKING:
     import uuid
@@ -39,7 +40,8 @@ class Taken:
 
 def of_run(alias: str, run_id: uuid.UUID) -> list[Ticket]:
     """Give the tickets of a run by number."""
-    return list(Ticket.objects.using(alias).filter(run_id=run_id).order_by("number"))
+    tickets = Ticket.objects.using(alias).filter(run_id=run_id)
+    return sorted(tickets, key=lambda ticket: ticket.number)
 
 
 def issue(alias: str, run_id: uuid.UUID, number: int, delay: float = 0.0) -> int | None:
@@ -61,7 +63,7 @@ def issue(alias: str, run_id: uuid.UUID, number: int, delay: float = 0.0) -> int
         return None if seen.is_out else _send(alias, seen, due, resends=0)
     try:
         # A savepoint: on some databases an error spoils the transaction that the caller has open.
-        with transaction.atomic(using=alias):
+        with savepoint(alias):
             tickets.create(id=_id(run_id, number), run_id=run_id, number=number, sent=1, due_at=due)
     except IntegrityError:
         return None
@@ -102,20 +104,19 @@ def hand_on(alias: str, taken: Taken, delay: float = 0.0) -> int | None:
         The number of the message to be sent, or None when the ticket was used anew meanwhile.
     """
     due = capabilities.of(alias).now_ms() + int(delay * 1000)
-    changed = _of(alias, taken).update(owner="", sent=taken.sent + 1, due_at=due)
-    return taken.sent + 1 if changed == 1 else None
+    number = taken.sent + 1
+    changed = change(alias, Ticket, taken.id, _same(taken), owner="", sent=number, due_at=due)
+    return number if changed else None
 
 
 def close(alias: str, taken: Taken) -> None:
     """Let no message follow."""
-    _of(alias, taken).update(owner="", is_out=False)
+    change(alias, Ticket, taken.id, _same(taken), owner="", is_out=False)
 
 
 def note_unsent(alias: str, run_id: uuid.UUID, number: int, message: int) -> None:
     """Let the next looker send a message again that the queue did not take."""
-    Ticket.objects.using(alias).filter(id=_id(run_id, number), sent=message, owner="").update(
-        due_at=0
-    )
+    change(alias, Ticket, _id(run_id, number), {"sent": message, "owner": ""}, due_at=0)
 
 
 def lost(alias: str, tickets: Iterable[Ticket]) -> list[Ticket]:
@@ -154,8 +155,8 @@ def _is_lost(alias: str, ticket: Ticket, now: int) -> bool:
 
 def _is_at_work(alias: str, ticket: Ticket, now: int) -> bool:
     """Tell whether the bearer holds a shard: by its lease, or, in a long batch, by its lock."""
-    shards = Shard.objects.using(alias).filter(run_id=ticket.run_id, owner=ticket.owner)
-    held = [shard for shard in shards if shard.is_open]
+    shards = Shard.objects.using(alias).filter(run_id=ticket.run_id)
+    held = [shard for shard in shards if shard.is_open and shard.owner == ticket.owner]
     if any(shard.lease_until > now for shard in held):
         return True
     if not held or not capabilities.of(alias).row_locks:
@@ -176,14 +177,12 @@ def _send(alias: str, seen: Ticket, due: int, *, resends: int) -> int | None:
 
 def _change(alias: str, seen: Ticket, **values: object) -> bool:
     """Write only if nothing changed since it was read."""
-    same = Ticket.objects.using(alias).filter(
-        id=seen.id, sent=seen.sent, taken=seen.taken, owner=seen.owner, is_out=seen.is_out
-    )
-    return same.update(**values) == 1
+    same = {name: getattr(seen, name) for name in ("sent", "taken", "owner", "is_out")}
+    return change(alias, Ticket, seen.id, same, **values)
 
 
-def _of(alias: str, taken: Taken):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return Ticket.objects.using(alias).filter(id=taken.id, sent=taken.sent, owner=taken.owner)
+def _same(taken: Taken) -> dict[str, object]:
+    return {"sent": taken.sent, "owner": taken.owner}
 
 
 def _id(run_id: uuid.UUID, number: int) -> str:

@@ -15,10 +15,10 @@ import time
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError
-from django.db.models import Sum
 
 from massmigration import capabilities
 from massmigration.models import Shard, Trace
+from massmigration.recorder.comparing import change
 from massmigration.transactions import is_nested
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def resumed(alias: str, run_id: uuid.UUID) -> None:
     interval = FIRST_INTERVAL if trace is None else trace.interval
     points, interval = _thinned([*points_of(trace), (now, _rows(alias, run_id), True)], interval)
     values = {"interval": interval, "last_at": now, "points": json.dumps(points)}
-    Trace.objects.using(alias).update_or_create(run_id=run_id, defaults=values)
+    if not traces.update(**values):
+        traces.create(run_id=run_id, **values)
 
 
 def points_of(trace: Trace | None) -> list[Point]:
@@ -90,7 +91,7 @@ def points_of(trace: Trace | None) -> list[Point]:
 def _note(alias: str, run_id: uuid.UUID) -> None:
     database = capabilities.of(alias)
     traces = Trace.objects.using(alias).filter(run_id=run_id)
-    trace = traces.annotate(now=database.clock()).first()
+    trace = next(iter(database.timed(traces)), None)
     now: int = database.now_ms() if trace is None else trace.now
     if trace is not None and now < trace.last_at + trace.interval:
         _due.wait(alias, run_id, trace.last_at + trace.interval - now)
@@ -102,7 +103,7 @@ def _note(alias: str, run_id: uuid.UUID) -> None:
     values = {"interval": interval, "last_at": now, "points": json.dumps(points)}
     if trace is not None:
         # Of two workers that come at once the first one wins.
-        traces.filter(last_at=trace.last_at).update(**values)
+        change(alias, Trace, run_id, {"last_at": trace.last_at}, **values)
         return
     try:
         Trace.objects.using(alias).create(run_id=run_id, **values)
@@ -111,8 +112,7 @@ def _note(alias: str, run_id: uuid.UUID) -> None:
 
 
 def _rows(alias: str, run_id: uuid.UUID) -> int:
-    total = Shard.objects.using(alias).filter(run_id=run_id).aggregate(rows=Sum("rows_done"))
-    return int(total["rows"] or 0)
+    return sum(shard.rows_done for shard in Shard.objects.using(alias).filter(run_id=run_id))
 
 
 def _thinned(points: list[Point], interval: int) -> tuple[list[Point], int]:
