@@ -79,10 +79,11 @@ screenshots: ## the pictures of the pages in README and docs, from real runs
 	$(SETUP) test screenshots
 	$(BIN)/python scripts/screenshots.py
 
-bench: ## benchmarks on durable servers
+bench: ## benchmarks on durable servers, beside other packages, and their page (an hour)
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.peers.environments
+	$(BIN)/python -m benchmarks --write $(ARGS)
 
 crash: ## kill workers and servers at every step
 	$(PYTHON) scripts/install_servers.py

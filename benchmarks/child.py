@@ -1,6 +1,6 @@
 """One table in a process of its own, so that its peak of memory is its own too.
 
-`python -m benchmarks.child ALIAS few|many BATCHES` prints JSON.
+`python -m benchmarks.child ALIAS few|some|many BATCHES` prints JSON.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ LOOKS = 15
 def main(alias: str, table: str, batches: int) -> dict[str, Any]:
     databases.set_up()
     # Models and what uses them can be imported only now.
-    from benchmarks.project.models import Few, Many  # noqa: PLC0415
+    from benchmarks.project.models import Few, Many, Some  # noqa: PLC0415
     from massmigration import api  # noqa: PLC0415
     from massmigration.engine import rowkeys  # noqa: PLC0415
     from massmigration.engine.progress import progress_of  # noqa: PLC0415
     from massmigration.loading import store  # noqa: PLC0415
     from massmigration.models import Run, Shard  # noqa: PLC0415
 
-    model = {"few": Few, "many": Many}[table]
-    number = {"few": "0004", "many": "0005"}[table]
+    model = {"few": Few, "some": Some, "many": Many}[table]
+    number = {"few": "0004", "many": "0005", "some": "0009"}[table]
     migration = store.by_key[f"bench:{number}_{table}"]
     size = migration.max_batch_size
     result: dict[str, Any] = {"launch": [], "rows": 0}

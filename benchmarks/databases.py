@@ -24,6 +24,10 @@ _COLUMNS = "(id, name, slug, n, note, flag)"
 _VALUES = f"g, 'item ' || g, '', 0, '', g % {SPARSE} = {SPARSE // 2}"
 
 
+class NotMeasured(Exception):
+    """Something that is needed is not there."""
+
+
 def start(wanted: list[str]) -> tuple[list[str], list[str]]:
     """Start servers, set Django up and make the tables.
 
@@ -42,7 +46,7 @@ def start(wanted: list[str]) -> tuple[list[str], list[str]]:
         except servers.MissingServer as error:
             missing.append(f"PostgreSQL: {error}")
     set_up()
-    aliases = [ALIASES[name] for name in wanted if ALIASES[name] in connections]
+    aliases = [ALIASES[name] for name in wanted if ALIASES[name] in connections.settings]
     for alias in aliases:
         call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
         if connections[alias].vendor == "sqlite":

@@ -12,14 +12,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Contender:
     """One way to do the work."""
 
     name: str
     run: Callable[[], object]
-    share: int = 1
-    """It does one row in so many, where a run of all rows would take minutes."""
+    share: float = 1
+    """It does one row in so many, where a run of all rows would take minutes; below 1 it does more
+    rows, where a run of them would take no time."""
+
+    prepare: Callable[[], None] = _nothing
+    clean: Callable[[], None] = _nothing
+    elsewhere: bool = False
+    """Other processes work, whose CPU time is not seen."""
+
+    def rows(self, all_of_them: int) -> int:
+        """Say how many rows it does."""
+        return round(all_of_them / self.share)
 
 
 @dataclass
@@ -59,6 +73,29 @@ class Demand:
     holds: bool
 
 
+@dataclass
+class Result:
+    """What one part of the benchmark gives on one database."""
+
+    tables: list[Table]
+    demands: list[Demand] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    """What is drawn."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Rows a second of one contender."""
+
+    name: str
+    whose: str
+    """hand, ours or peer"""
+
+    rate: float
+    least: float
+    most: float
+
+
 def take_turns(
     contenders: list[Contender],
     repeats: int,
@@ -76,14 +113,17 @@ def take_turns(
     for repeat in range(repeats + 1):
         for contender in contenders[:: -1 if repeat % 2 else 1]:
             before(contender)
+            contender.prepare()
             gc.collect()
             cpu, wall = cpu_seconds(), time.perf_counter()
             contender.run()
             wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+            contender.clean()
             after(contender)
             if repeat:
                 times[contender.name].wall.append(wall * contender.share)
-                times[contender.name].cpu.append(cpu * contender.share)
+                if not contender.elsewhere:
+                    times[contender.name].cpu.append(cpu * contender.share)
                 say(f"{repeat}/{repeats} {contender.name}: {wall:.2f} s")
     return times
 

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
 
 import massmigration
+from benchmarks import plot
+from benchmarks.parts import PARTS
 
 if TYPE_CHECKING:
-    from benchmarks.measure import Demand, Table
+    from benchmarks.measure import Demand, Result
+    from benchmarks.results import Kept
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "explanation" / "performance.md"
+KEPT = "benchmarks/results"
+IMAGES = ROOT / "docs" / "images"
 
 TEXT = """\
 # What it costs
 
-Written by `make bench`; do not edit. Every number is of one run of it on one machine:
-{cores} cores, {memory_gb} GB of memory, {system}, Python {python}, Django {django},
-django-mass-migration {massmigration} at commit `{commit}`, {names}. The load average was
-{load[0]} before and {load[1]} after; what is measured makes about 1 of its own, and where there was
-much more, others disturbed it. Other machines give other times; the ratios are what matters.
+Written by `make bench`; do not edit. Other machines give other times; the ratios are what matters.
+
+{plots}
 
 ## What was promised
 
@@ -36,30 +38,49 @@ much more, others disturbed it. Other machines give other times; the ratios are 
 
 ## How it is measured
 
-- The databases are private and durable: PostgreSQL with `fsync` and all other defaults, SQLite with
-  the write-ahead log and all other defaults. Client and server share the machine.
+- The databases are private and durable: PostgreSQL with `fsync`, MariaDB with a flush for each
+  commit, SQLite with the write-ahead log, and all other defaults. Client and server share the
+  machine.
 - Whatever is compared takes turns in one run, every second time in reverse, after a turn that warms
   the caches and does not count. Between two turns the table is emptied, filled, vacuumed and
   written to disk, which is not timed; PostgreSQL's autovacuum leaves it alone.
-- Ratios are taken pair by pair, of runs that were neighbours, and the median is given with the
-  smallest and the largest. Spread is the slowest less the fastest, divided by the median.
+- Ratios are taken turn by turn, so that a slow minute of the machine slows both sides, and the
+  median is given with the smallest and the largest. Spread is the slowest less the fastest, divided
+  by the median. Lines across the bars go from the slowest to the fastest turn.
 - After each run each row is seen to have been changed exactly once; else the benchmark fails.
-- The loops by hand are as good as we could write them: rows in key order, 1,000 for each read and
-  each transaction, locked in the same query. They cannot be paused, do not go on where they were
-  killed, and tell nobody how far they are.
-- Runs of massmigration are with `--full-speed` where the table says so: no rest between batches,
+- The loops by hand are as good as we could write them: rows in key order, locked in the query that
+  reads them, one transaction for each batch. The fastest write is an UPDATE from arrays on
+  PostgreSQL and `executemany` on SQLite, with the best of three sizes of batches. They cannot be
+  paused, do not go on where they were killed, and tell nobody how far they are.
+- Runs of massmigration are with `--full-speed` where nothing else is said: no rest between batches,
   half a second for each. The polite default on SQLite aims at 50 ms for each batch and rests a
   fifth of that, so that the application can write in between; on PostgreSQL the two are the same.
+- Workers are processes that are ready when the clock starts. SQLite has one writer, so a second
+  worker gains nothing there.
+- django-maintenance-tasks runs in its own environment and process, with Django's immediate tasks:
+  without a queue between, and with its own defaults otherwise. So does the mapper of
+  django-mass-migration 0.3.9, which needs Google Cloud Tasks for anything else: what is measured is
+  its `wrapped_operation` for each row, in the chunks of djangae, in one process. No queue, no
+  message and no shard is in its time.
 
-To repeat it: `make bench`, or `make bench ARGS="{words}"` for this page. `--quick` shows in a
-minute that it works, `--only` chooses parts, `--json FILE` keeps every single time.
+To repeat it: `make bench`, {minutes} minutes on 2 cores. `ARGS="--only compare --databases sqlite"`
+measures a part alone and leaves the others on this page as they are; `--quick` shows in a minute or
+two that it works. Every single time is in `benchmarks/results`.
+
+## On what
+
+Each portion is measured by itself, on {machine}.
+What is measured makes a load of about 1 of its own (2 workers: 2), and where there was much more,
+others disturbed it.
+
+{portions}
 
 ## Results
 {results}
 """
 
 
-def environment(databases: list[str]) -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Say on what was measured; nothing that names the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
@@ -70,15 +91,20 @@ def environment(databases: list[str]) -> dict[str, Any]:
         "django": django.__version__,
         "massmigration": massmigration.__version__,
         "commit": _commit(),
-        "load": [round(os.getloadavg()[0], 1)],
-        "databases": databases,
+        "day": dt.datetime.now(tz=dt.timezone.utc).date().isoformat(),
+        "load": [load()],
     }
 
 
-def as_text(tables: list[Table], demands: list[Demand]) -> str:
-    """Write tables for a terminal."""
+def load() -> float:
+    """Give how many processes wanted to compute in the last minute."""
+    return round(os.getloadavg()[0], 1)
+
+
+def as_text(result: Result) -> str:
+    """Write a result for a terminal."""
     parts = []
-    for table in tables:
+    for table in result.tables:
         lines = [table.columns, *table.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(table.columns))]
         parts.append(table.title)
@@ -89,42 +115,64 @@ def as_text(tables: list[Table], demands: list[Demand]) -> str:
         parts += [f"  {table.note}", ""]
     parts += [
         f"{'HOLDS' if each.holds else 'DOES NOT HOLD'}: {each.text}: {each.measured}"
-        for each in demands
+        for each in result.demands
     ]
     return "\n".join(parts)
 
 
-def as_json(about: dict[str, Any], tables: list[Table], demands: list[Demand]) -> str:
-    """Write everything, each single time included."""
-    whole = {
-        "environment": about,
-        "tables": [asdict(table) for table in tables],
-        "demands": [asdict(demand) for demand in demands],
-    }
-    return json.dumps(whole, indent=1)
+def write_page(kept: list[Kept], page: Path = PAGE, images: Path = IMAGES) -> list[Path]:
+    """Write the page of the documentation and its pictures; give what was written."""
+    images.mkdir(parents=True, exist_ok=True)
+    written = [page]
+    drawn = []
+    for each in kept:
+        if each.result.bars:
+            path = images / f"performance-{each.database}.svg"
+            title = f"{each.result.tables[0].title}: rows a second"
+            path.write_text(plot.bars(title, each.result.bars))
+            written.append(path)
+            drawn.append(f"![{title}]({os.path.relpath(path, page.parent)})")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(_page(kept, drawn))
+    return written
 
 
-def write_page(
-    about: dict[str, Any], words: str, tables: list[Table], demands: list[Demand]
-) -> Path:
-    """Write the page of the documentation."""
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(_page(about, words, tables, demands))
-    return PAGE
-
-
-def _page(about: dict[str, Any], words: str, tables: list[Table], demands: list[Demand]) -> str:
-    promises = [[each.text, each.measured, _verdict(each)] for each in demands]
-    results = []
-    for table in tables:
+def _page(kept: list[Kept], drawn: list[str]) -> str:
+    promises = [
+        [each.text, each.measured, _verdict(each)] for one in kept for each in one.result.demands
+    ]
+    machines = {_machine(each.about) for each in kept}
+    results: list[str] = []
+    for table in (table for each in kept for table in each.result.tables):
         results += ["", f"### {table.title}", "", table.note, ""]
         results += _markdown(table.columns, table.rows)
+    portions = [
+        [
+            f"{PARTS[each.part].what} (`{each.part}`)",
+            each.about["database"],
+            f"`{each.about['commit']}`",
+            each.about["day"],
+            f"{each.about['load'][0]} / {each.about['load'][1]}",
+            f"{each.about['seconds'] / 60:.1f}",
+        ]
+        for each in kept
+    ]
+    columns = ["", "database", "commit", "day", "load before / after", "minutes"]
     return TEXT.format(
-        **about,
-        names=" and ".join(about["databases"]),
-        words=words,
+        plots="\n\n".join(drawn),
         promises="\n".join(_markdown(["", "measured", ""], promises)),
+        machine="; ".join(sorted(machines)),
+        portions="\n".join(_markdown(columns, portions)),
+        minutes=round(sum(sum(part.minutes.values()) for part in PARTS.values())),
         results="\n".join(results),
+    )
+
+
+def _machine(about: dict[str, Any]) -> str:
+    return (
+        f"{about['cores']} cores, {about['memory_gb']} GB of memory, {about['system']}, Python"
+        f" {about['python']}, Django {about['django']}, django-mass-migration"
+        f" {about['massmigration']}"
     )
 
 
@@ -146,7 +194,7 @@ def _commit() -> str:
 
     try:
         name = git("rev-parse", "--short", "HEAD")
-        changed = git("status", "--porcelain", "--", "src", "benchmarks")
+        changed = git("status", "--porcelain", "--", "src", "benchmarks", f":!{KEPT}")
     except OSError:
         return "unknown"
     return f"{name or 'unknown'}{'+changes' if changed else ''}"

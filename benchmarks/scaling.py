@@ -8,25 +8,31 @@ query sees that each row was done exactly once.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
 import time
 import uuid
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import databases
+from benchmarks.measure import Demand, Result, Table
 from tests import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 ALIASES = {
     "postgresql": (servers.start_postgresql, "MM_TEST_PG_PORT"),
     "mariadb": (servers.start_mariadb, "MM_TEST_MARIADB_PORT"),
 }
+MISSING = 3
 KEY = ("shop", "0301_wait")
-WORKER = ["--worker"]
+NAMES = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}
+KEYS = {"item": "integers", "uuid": "UUIDs", "text": "text"}
 
 
 def main(words: list[str]) -> int:
@@ -35,61 +41,129 @@ def main(words: list[str]) -> int:
     parser.add_argument("--rows", type=int, default=8_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--databases", default=",".join(ALIASES))
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--only", default="workers,skew")
+    parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(words)
-    if options.worker:
-        return _work(options.worker)
     aliases = options.databases.split(",")
-    _set_up(aliases)
-    rows, repeats = options.rows, options.repeats
-    holds = True
-    for alias in aliases:
-        fast = _compare(alias, "item", "even", rows, repeats, {"MM_SCALE_WAIT": "10"}, (1, 8))
-        holds &= _say(f"{alias}: 10 ms of waiting a row, 8 workers against 1", fast, 7, "times")
-        fast = _compare(
-            alias, "item", "even", rows // 4, repeats, {"MM_SCALE_HASHES": "20000"}, (1, 2)
+    try:
+        _set_up(aliases)
+    except servers.MissingServer as error:
+        print(error, file=sys.stderr)
+        return MISSING
+    parts = {"workers": workers, "skew": skew}
+    results = [
+        (alias, parts[part](alias, options.rows, options.repeats))
+        for alias in aliases
+        for part in options.only.split(",")
+    ]
+    if options.json:
+        print(
+            json.dumps([asdict(result) | {"version": version(alias)} for alias, result in results])
         )
-        holds &= _say(f"{alias}: computing, 2 workers against 1", fast, 1.7, "times")
-        for model in ("item", "uuid", "text"):
-            slow = _skew(alias, model, rows, repeats)
-            holds &= _say(f"{alias}: 99% of {model} keys in 1% of the range", slow, 1.3, "at most")
-    return 0 if holds else 1
+    demands = [demand for _, result in results for demand in result.demands]
+    return 0 if options.json or all(demand.holds for demand in demands) else 1
 
 
-def _compare(
-    alias: str,
-    model: str,
-    shape: str,
-    rows: int,
-    repeats: int,
-    work: dict[str, str],
-    workers: tuple[int, int],
-) -> list[float]:
-    few, many = workers
-    ratios = []
-    for _ in range(repeats):
-        slow = _timed(alias, model, shape, rows, few, work)
-        fast = _timed(alias, model, shape, rows, many, work)
-        ratios.append(slow / fast)
-    return ratios
+def in_a_child(
+    part: str, alias: str, rows: int, repeats: int, say: Callable[[str], None]
+) -> tuple[Result, str]:
+    """Measure in a process with settings of its own; give the database's version too."""
+    say(f"{NAMES[alias]}: {part}")
+    words = [f"--only={part}", f"--databases={alias}", f"--rows={rows}", f"--repeats={repeats}"]
+    command = [sys.executable, "-m", "benchmarks.scaling", "--json", *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode == MISSING:
+        msg = f"{NAMES[alias]}: it is not installed."
+        raise databases.NotMeasured(msg)
+    done.check_returncode()
+    found = json.loads(done.stdout)[0]
+    tables = [Table(**table) for table in found["tables"]]
+    return Result(tables, [Demand(**each) for each in found["demands"]]), found["version"]
 
 
-def _skew(alias: str, model: str, rows: int, repeats: int) -> list[float]:
-    ratios = []
-    for _ in range(repeats):
-        even = _timed(alias, model, "even", rows, 4, {"MM_SCALE_WAIT": "10"})
-        skewed = _timed(alias, model, "skewed", rows, 4, {"MM_SCALE_WAIT": "10"})
-        ratios.append(skewed / even)
-    return ratios
+def workers(alias: str, rows: int, repeats: int) -> Result:
+    """Measure what more workers gain."""
+    table = _new_table(
+        f"{NAMES[alias]}: several workers",
+        f"Seconds that the run of {rows:,} rows takes worker processes that are ready, medians of"
+        f" {repeats} turns. Waiting: 10 ms a row, as an operation that calls a service does.",
+        ["", "workers", "seconds", "workers", "seconds", "times as fast"],
+    )
+    demands = []
+    waiting, computing = {"MM_SCALE_WAIT": "10"}, {"MM_SCALE_HASHES": "20000"}
+    for name, work, count, of_rows, least in (
+        ("waiting", waiting, 8, rows, 7),
+        ("computing", computing, 2, rows // 4, 1.7),
+    ):
+        runs = [
+            (
+                _timed(alias, "item", "even", of_rows, 1, work),
+                _timed(alias, "item", "even", of_rows, count, work),
+            )
+            for _ in range(repeats)
+        ]
+        found = [slow / fast for slow, fast in runs]
+        demands.append(
+            _demand(f"{NAMES[alias]}: {name}, {count} workers / 1 worker", found, least, "at least")
+        )
+        one, more = (statistics.median(each) for each in zip(*runs, strict=True))
+        faster = f"{statistics.median(found):.2f}"
+        table.rows.append([name, "1", f"{one:.2f}", str(count), f"{more:.2f}", faster])
+        table.data.append({"name": name, "workers": count, "rows": of_rows, "seconds": runs})
+    return Result([table], demands)
 
 
-def _say(what: str, ratios: list[float], limit: float, how: str) -> bool:
-    median = statistics.median(ratios)
-    holds = median <= limit if how == "at most" else median >= limit
-    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    word = "holds" if holds else "DOES NOT HOLD"
-    print(f"{what}: {median:.2f} (of {each}); demanded {how} {limit}: {word}", flush=True)
-    return holds
+def skew(alias: str, rows: int, repeats: int) -> Result:
+    """Measure what skewed keys cost."""
+    table = _new_table(
+        f"{NAMES[alias]}: 99% of the rows in 1% of the range of keys",
+        f"Seconds that 4 worker processes need for {rows:,} rows of 10 ms, medians of {repeats}"
+        " turns.",
+        ["", "even keys", "skewed keys", "ratio"],
+    )
+    demands = []
+    wait = {"MM_SCALE_WAIT": "10"}
+    for model, name in KEYS.items():
+        runs = [
+            (
+                _timed(alias, model, "even", rows, 4, wait),
+                _timed(alias, model, "skewed", rows, 4, wait),
+            )
+            for _ in range(repeats)
+        ]
+        found = [skewed / even for even, skewed in runs]
+        text = f"{NAMES[alias]}: skewed {name} / even ones, 4 workers"
+        demands.append(_demand(text, found, 1.3, "at most"))
+        even, skewed = (statistics.median(each) for each in zip(*runs, strict=True))
+        ratio = f"{statistics.median(found):.2f}"
+        table.rows.append([name, f"{even:.2f}", f"{skewed:.2f}", ratio])
+        table.data.append({"name": name, "rows": rows, "seconds": runs})
+    return Result([table], demands)
+
+
+def version(alias: str) -> str:
+    """Name the database and its version."""
+    from django.db import connections  # noqa: PLC0415 - wants Django set up
+
+    numbers = connections[alias].get_database_version()
+    return f"{NAMES[alias]} {'.'.join(map(str, numbers))}"
+
+
+def _new_table(title: str, note: str, columns: list[str]) -> Table:
+    print(title, file=sys.stderr, flush=True)
+    return Table(title, note, columns)
+
+
+def _demand(text: str, found: list[float], limit: float, how: str) -> Demand:
+    median = statistics.median(found)
+    demand = Demand(
+        text=f"{text}: {how} {limit:g}",
+        measured=f"{median:.2f} (turns {min(found):.2f} to {max(found):.2f})",
+        holds=median <= limit if how == "at most" else median >= limit,
+    )
+    word = "holds" if demand.holds else "DOES NOT HOLD"
+    print(f"  {demand.text}: {demand.measured}: {word}", file=sys.stderr, flush=True)
+    return demand
 
 
 def _timed(
@@ -106,7 +180,7 @@ def _timed(
     os.environ.update({"MM_SCALE": model, "MM_SCALE_WAIT": "0", "MM_SCALE_HASHES": "0", **work})
     _reload(store)
     table = _fill(alias, model, shape, rows)
-    program = [sys.executable, "-m", "benchmarks.scaling", "--worker", alias]
+    program = [sys.executable, "-m", "benchmarks.worker", alias]
     processes = [
         subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(workers)
@@ -189,25 +263,6 @@ def _set_up(aliases: list[str]) -> None:
     django.setup()
     for alias in aliases:
         call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
-
-
-def _work(alias: str) -> int:
-    """Be a worker: get ready, wait for the word, work until nothing is left."""
-    import django  # noqa: PLC0415
-
-    django.setup()
-    from django.db import connections  # noqa: PLC0415
-
-    from massmigration.backends.worker import Worker  # noqa: PLC0415
-    from massmigration.engine.tasks import Options  # noqa: PLC0415
-    from massmigration.loading import store  # noqa: PLC0415
-
-    store.load()
-    connections[alias].ensure_connection()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    Worker([alias], once=True, options=Options(full_speed=True)).run()
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The table that is measured, as the other packages see it."""
