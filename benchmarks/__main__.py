@@ -77,20 +77,21 @@ def _measure(
     from benchmarks import compare, constant, enforcement, scaling, sparse  # noqa: PLC0415
 
     rows, repeats, quick = options.rows, options.repeats, options.quick
+    seconds = options.minutes * 60
     if part.name == "enforcement":
         return enforcement.in_a_child(1 if quick else 30, say), "no database"
     if part.name in {"workers", "skew"}:
         turns = min(repeats, 3)
-        return scaling.in_a_child(part.name, database, SCALE_ROWS[quick], turns, say)
+        return scaling.in_a_child(part.name, database, SCALE_ROWS[quick], turns, say, seconds)
     alias = databases.ALIASES[database]
     lengths = (options.few, options.some, options.many)
     pauses = constant.QUICK_PAUSES if quick else constant.PAUSES
     measure: dict[str, Callable[[], Result]] = {
-        "compare": lambda: compare.side_by_side(alias, rows, repeats, say),
-        "one-field": lambda: compare.one_field(alias, rows, repeats, say),
+        "compare": lambda: compare.side_by_side(alias, rows, repeats, say, seconds),
+        "one-field": lambda: compare.one_field(alias, rows, repeats, say, seconds),
         "batch": lambda: constant.a_batch(alias, say),
-        "constant": lambda: constant.by_length(alias, lengths, repeats, say),
-        "sparse": lambda: sparse.filtered(alias, options.many, repeats, say),
+        "constant": lambda: constant.by_length(alias, lengths, repeats, say, seconds),
+        "sparse": lambda: sparse.filtered(alias, options.many, repeats, say, seconds),
         # Fewer rows end before anybody can pause.
         "pause": lambda: constant.a_pause(alias, max(rows, 5_000), pauses, say),
     }
@@ -113,6 +114,9 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--some", type=int, help="rows of the one between (default: 1,000,000)")
     parser.add_argument("--many", type=int, help="rows of the long table (default: 10,000,000)")
     parser.add_argument("--repeats", type=int, help="turns that count (default: 5)")
+    parser.add_argument(
+        "--minutes", type=float, default=15, help="begin no turn of a portion after (default: 15)"
+    )
     parser.add_argument("--only", type=_parts, default=list(PARTS), help=f"of: {', '.join(PARTS)}")
     parser.add_argument(
         "--databases", type=_databases, default=DATABASES, help=f"of: {', '.join(DATABASES)}"

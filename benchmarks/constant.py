@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -34,7 +35,11 @@ QUICK_PAUSES = (1, 0.05)
 
 
 def by_length(
-    alias: str, rows: tuple[int, int, int], processes: int, say: Callable[[str], None]
+    alias: str,
+    rows: tuple[int, int, int],
+    processes: int,
+    say: Callable[[str], None],
+    seconds: float = math.inf,
 ) -> Result:
     """Launch, batches, memory and looking at a short table, a longer and a long one."""
     lengths = dict(zip(MODELS, rows, strict=True))
@@ -44,7 +49,13 @@ def by_length(
     for name, model in MODELS.items():
         databases.fill(alias, model, lengths[name])
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in MODELS}
+    begun = time.monotonic()
     for turn in range(processes):
+        elapsed = time.monotonic() - begun
+        if turn and elapsed + elapsed / turn > seconds:
+            say(f"only {turn} of {processes} processes: {elapsed:.0f} s are over")
+            processes = turn
+            break
         for table in list(MODELS)[:: -1 if turn % 2 else 1]:
             databases.forget(alias)
             found[table].append(_child(alias, table))

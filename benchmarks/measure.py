@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -42,6 +43,10 @@ class Times:
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+
+    @property
+    def turns(self) -> int:
+        return len(self.wall)
 
     @property
     def median(self) -> float:
@@ -104,13 +109,20 @@ def take_turns(
     before: Callable[[Contender], None],
     after: Callable[[Contender], None],
     say: Callable[[str], None],
+    seconds: float = math.inf,
 ) -> dict[str, Times]:
     """Run them all in turn, again and again, every second time in reverse.
 
-    The first turn warms caches and is thrown away. `before` and `after` are not timed.
+    The first turn warms caches and is thrown away. `before` and `after` are not timed. No turn
+    begins that would probably end after `seconds`, but for the first that counts.
     """
     times = {contender.name: Times() for contender in contenders}
+    begun = time.monotonic()
     for repeat in range(repeats + 1):
+        elapsed = time.monotonic() - begun
+        if repeat > 1 and elapsed + elapsed / repeat > seconds:
+            say(f"only {repeat - 1} of {repeats} turns: {elapsed:.0f} s are over")
+            break
         for contender in contenders[:: -1 if repeat % 2 else 1]:
             before(contender)
             contender.prepare()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -42,6 +43,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--databases", default=",".join(ALIASES))
     parser.add_argument("--only", default="workers,skew")
+    parser.add_argument("--seconds", type=float, default=math.inf)
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(words)
     aliases = options.databases.split(",")
@@ -52,7 +54,7 @@ def main(words: list[str]) -> int:
         return MISSING
     parts = {"workers": workers, "skew": skew}
     results = [
-        (alias, parts[part](alias, options.rows, options.repeats))
+        (alias, parts[part](alias, options.rows, options.repeats, options.seconds))
         for alias in aliases
         for part in options.only.split(",")
     ]
@@ -65,11 +67,17 @@ def main(words: list[str]) -> int:
 
 
 def in_a_child(
-    part: str, alias: str, rows: int, repeats: int, say: Callable[[str], None]
+    part: str,
+    alias: str,
+    rows: int,
+    repeats: int,
+    say: Callable[[str], None],
+    seconds: float = math.inf,
 ) -> tuple[Result, str]:
     """Measure in a process with settings of its own; give the database's version too."""
     say(f"{NAMES[alias]}: {part}")
     words = [f"--only={part}", f"--databases={alias}", f"--rows={rows}", f"--repeats={repeats}"]
+    words += [f"--seconds={seconds}"]
     command = [sys.executable, "-m", "benchmarks.scaling", "--json", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode == MISSING:
@@ -81,12 +89,13 @@ def in_a_child(
     return Result(tables, [Demand(**each) for each in found["demands"]]), found["version"]
 
 
-def workers(alias: str, rows: int, repeats: int) -> Result:
+def workers(alias: str, rows: int, repeats: int, seconds: float = math.inf) -> Result:
     """Measure what more workers gain."""
     table = _new_table(
         f"{NAMES[alias]}: several workers",
-        f"Seconds that the run of {rows:,} rows takes worker processes that are ready, medians of"
-        f" {repeats} turns. Waiting: 10 ms a row, as an operation that calls a service does.",
+        f"Seconds that {rows:,} rows (computing: {rows // 4:,}) take worker processes that are"
+        f" ready, medians of up to {repeats} turns. Waiting: 10 ms a row, as an operation that"
+        " calls a service does.",
         ["", "workers", "seconds", "workers", "seconds", "times as fast"],
     )
     demands = []
@@ -95,13 +104,14 @@ def workers(alias: str, rows: int, repeats: int) -> Result:
         ("waiting", waiting, 8, rows, 7),
         ("computing", computing, 2, rows // 4, 1.7),
     ):
-        runs = [
-            (
+        runs = _turns(
+            repeats,
+            seconds / 2,
+            lambda count=count, of_rows=of_rows, work=work: (
                 _timed(alias, "item", "even", of_rows, 1, work),
                 _timed(alias, "item", "even", of_rows, count, work),
-            )
-            for _ in range(repeats)
-        ]
+            ),
+        )
         found = [slow / fast for slow, fast in runs]
         demands.append(
             _demand(f"{NAMES[alias]}: {name}, {count} workers / 1 worker", found, least, "at least")
@@ -113,7 +123,7 @@ def workers(alias: str, rows: int, repeats: int) -> Result:
     return Result([table], demands)
 
 
-def skew(alias: str, rows: int, repeats: int) -> Result:
+def skew(alias: str, rows: int, repeats: int, seconds: float = math.inf) -> Result:
     """Measure what skewed keys cost."""
     table = _new_table(
         f"{NAMES[alias]}: 99% of the rows in 1% of the range of keys",
@@ -124,13 +134,14 @@ def skew(alias: str, rows: int, repeats: int) -> Result:
     demands = []
     wait = {"MM_SCALE_WAIT": "10"}
     for model, name in KEYS.items():
-        runs = [
-            (
+        runs = _turns(
+            repeats,
+            seconds / len(KEYS),
+            lambda model=model: (
                 _timed(alias, model, "even", rows, 4, wait),
                 _timed(alias, model, "skewed", rows, 4, wait),
-            )
-            for _ in range(repeats)
-        ]
+            ),
+        )
         found = [skewed / even for even, skewed in runs]
         text = f"{NAMES[alias]}: skewed {name} / even ones, 4 workers"
         demands.append(_demand(text, found, 1.3, "at most"))
@@ -139,6 +150,20 @@ def skew(alias: str, rows: int, repeats: int) -> Result:
         table.rows.append([name, f"{even:.2f}", f"{skewed:.2f}", ratio])
         table.data.append({"name": name, "rows": rows, "seconds": runs})
     return Result([table], demands)
+
+
+def _turns(
+    repeats: int, seconds: float, turn: Callable[[], tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Take turns, as many as fit into the time, and one at least."""
+    begun = time.monotonic()
+    runs: list[tuple[float, float]] = []
+    for number in range(repeats):
+        elapsed = time.monotonic() - begun
+        if number and elapsed + elapsed / number > seconds:
+            break
+        runs.append(turn())
+    return runs
 
 
 def version(alias: str) -> str:
