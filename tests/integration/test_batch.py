@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from django.db import IntegrityError
@@ -82,6 +83,19 @@ def test_rows_of_an_operation_that_gives_no_number_are_those_of_its_range(alias,
 
     assert api.run(register(AddOneInBatches), alias).rows == 33
     assert values(alias) == [1] * 33
+
+
+def test_no_keys_are_read_to_find_or_count_a_range(alias, register, statements):
+    make_items(alias, 33)
+    migration = register(Updates)
+    migration.max_batch_size = 20
+
+    with statements(alias) as seen:
+        assert api.run(migration, alias).rows == 33
+
+    reads = [sql for sql, _ in seen if sql.startswith("SELECT") and "shop_item" in sql]
+    assert any("COUNT(" in sql for sql in reads)
+    assert [sql for sql in reads if "COUNT(" not in sql and not re.search(r"LIMIT 1\b", sql)] == []
 
 
 def test_operation_that_raises_undoes_its_range_and_retry_goes_on(alias, register):

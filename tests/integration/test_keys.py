@@ -10,12 +10,13 @@ from decimal import Decimal
 import django
 import pytest
 from django.db import connections
+from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from massmigration import api
 from massmigration.engine import points, ranges
-from massmigration.migrations import MapperMigration
+from massmigration.migrations import BatchMigration, MapperMigration
 from tests.integration.support import make_items, shard_of, values
 from tests.project.shop import models
 from tests.project.shop.models import (
@@ -207,6 +208,24 @@ if django.VERSION >= (5, 2):
         done = CompositeItem.objects.using(alias).filter(n=1)
         assert set(done.values_list("number", flat=True)) == {4, 5, 6, 7}
         assert done.count() == 32
+
+    def test_composite_keys_of_the_last_range_are_counted(alias, register):
+        CompositeItem.objects.using(alias).bulk_create(
+            CompositeItem(tenant=a, number=b) for a in range(3) for b in range(4)
+        )
+
+        class Updates(BatchMigration):
+            max_batch_size = 7
+            batch_seconds = 60.0
+
+            def get_queryset(self, db_alias):
+                return CompositeItem.objects.using(db_alias)
+
+            def operation(self, queryset, db_alias):
+                queryset.update(n=F("n") + 1)  # and gives no number
+
+        assert api.run(register(Updates), alias).rows == 12
+        assert values(alias, "n", CompositeItem) == [1] * 12
 
     part = st.integers(-3, 3)
 
