@@ -457,8 +457,8 @@ def recorded_keys(db_alias: str, app_label: str) -> list[str]:
     Raises:
         django.db.Error: when the database does not answer.
     """
-    records = MigrationRecord.objects.using(db_alias).filter(key__startswith=f"{app_label}:")
-    return sorted(records.values_list("key", flat=True))
+    keys = MigrationRecord.objects.using(db_alias).values_list("key", flat=True)
+    return sorted(key for key in keys if key.startswith(f"{app_label}:"))
 
 
 def seconds_since_looked(db_alias: str) -> float | None:

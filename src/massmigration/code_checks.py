@@ -14,6 +14,7 @@ from django.core import checks as django_checks
 from django.db import Error, connections
 from django.utils.module_loading import import_string
 
+from massmigration import capabilities
 from massmigration.conf import DJANGAE_BACKEND, get_settings
 from massmigration.definitions.installed import all_installed
 from massmigration.definitions.schema_order import what_is_wrong
@@ -254,6 +255,12 @@ def _wrong_schema_requirement(each: SchemaRequirement) -> Iterator[CheckMessage]
         )
 
 
+def _tables(alias: str) -> set[str]:
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        return set(connection.introspection.table_names(cursor))
+
+
 def _wrong_tables(alias: str) -> Iterator[CheckMessage]:
     from massmigration.models import (  # noqa: PLC0415 - checks are imported with the app's config
         Event,
@@ -263,15 +270,14 @@ def _wrong_tables(alias: str) -> Iterator[CheckMessage]:
         Shard,
     )
 
+    wanted = [model._meta.db_table for model in (MigrationRecord, Run, Shard, Event, Looker)]
     try:
-        connection = connections[alias]
-        with connection.cursor() as cursor:
-            there = set(connection.introspection.table_names(cursor))
+        # Where there are no tables to be made, there is one when it has its first row.
+        there = _tables(alias) if capabilities.of(alias).tables else set(wanted)
     except Error as error:
         text = f"Nothing can be said of our tables on {alias!r}: {error}"
         yield django_checks.Warning(text.strip(), hint="Is it there?", id=MISSING_TABLES)
         return
-    wanted = [model._meta.db_table for model in (MigrationRecord, Run, Shard, Event, Looker)]
     missing = [table for table in wanted if table not in there]
     if missing and there:  # an empty database is one that `migrate` is about to fill
         yield django_checks.Warning(

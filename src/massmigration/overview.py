@@ -6,8 +6,8 @@ Nothing here raises because of a migration or a database: what is wrong is part 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Sum
 from django.utils.timezone import is_naive, make_aware
@@ -345,7 +345,11 @@ def status_of(key: str, db_alias: str) -> MigrationStatus:
     Raises:
         django.db.Error: when the database does not answer.
     """
-    return _detail(db_alias, [key], with_past=False).statuses[key]
+    found = _detail(db_alias, [key], with_past=False).statuses[key]
+    if found.run is None or found.progress is None or found.run.status != status.SUCCEEDED:
+        return found
+    rows = _rows_of(db_alias, [found.run.id]).get(found.run.id, 0)
+    return replace(found, progress=_with_rows(found.progress, rows))
 
 
 def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | None]:
@@ -468,5 +472,4 @@ def _milliseconds(moment: datetime | None) -> int | None:
 
 
 def _with_rows(progress: Progress, rows: int) -> Progress:
-    values: dict[str, Any] = {**vars(progress), "rows_done": rows}
-    return Progress(**values)
+    return replace(progress, rows_done=rows)

@@ -41,6 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(msg)
     config.stash[selected_key] = selected
     config.stash[missing_key] = {}
+    # What a backend's own code warns of is not ours to mend.
+    ignored = "ignore:The 'warn' method is deprecated:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", ignored)
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         return  # it only hands out work
     os.environ["MM_TEST_DIR"] = str(servers.session_directory() / "sqlite")

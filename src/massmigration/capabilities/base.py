@@ -32,6 +32,9 @@ class Database:
     sql = True
     """Whether it takes SQL."""
 
+    tables = True
+    """Whether tables are made before rows are written to them."""
+
     has_clock = True
     """Whether it says its time to all who ask.
 
@@ -48,6 +51,9 @@ class Database:
 
     joins = True
     """Whether a queryset may follow relations to other tables, or compute."""
+
+    text_search = True
+    """Whether rows can be found by a part of a text."""
 
     descending_keys = True
     """Whether rows can be read from the highest key down."""
