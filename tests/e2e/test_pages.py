@@ -13,9 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 NAMES = "/migrations/detail/atlas:0001_plain_names"
-LONG = (
-    "press:0004_move_all_photos_of_articles_that_were_written_before_the_archive_to_the_archive"
-)
+LONG = "press:0004_move_all_photos_of_articles_from_before_the_archive_to_the_archive"
 CHECK = "/migrations/detail/atlas:0003_check_population"
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]

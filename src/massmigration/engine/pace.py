@@ -88,7 +88,7 @@ def _with_whole_tail(steps: list[Step], interval: int) -> tuple[Step, ...]:
 
     A moment after a point no batch has ended yet, or one has just: a rate of it alone says nothing.
     """
-    if len(steps) < 2:  # noqa: PLR2004 - nothing to add it to
+    if len(steps) < 2:
         return tuple(steps)
     before, last = steps[-2:]
     if last.end - last.start >= interval or before.is_rest or last.is_rest:

@@ -7,7 +7,7 @@ class Migration(SimpleMigration):
     """Make thumbnails of old photos."""
 
     dependencies = [
-        ("press", "0004_move_all_photos_of_articles_that_were_written_before_the_archive_to_the_archive"),
+        ("press", "0004_move_all_photos_of_articles_from_before_the_archive_to_the_archive"),
     ]
 
     def operation(self, db_alias):
