@@ -227,6 +227,11 @@ def test_axe_finds_nothing(site, other_site, open_page, words, scheme):
         "/migrations/detail/press:0003_photos/default/",
         "/migrations/run/atlas:0004_drop_duplicates/default/",
         "/migrations/delete/atlas:0001_plain_names/default/",
+        "/migrations/fake/press:0003_photos/default/",
+        "/migrations/cancel/press:0001_export/default/",
+        "/migrations/detail/press:0002_headlines/default/",
+        "/migrations/manage/?status=paused",
+        *([f"{NAMES}/offline/"] if "offline" in words else []),
     ):
         page.goto(path)
         for each in page.locator("summary").all():
