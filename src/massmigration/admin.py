@@ -181,7 +181,7 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         runs = Run.objects.using(found.db).filter(id=OuterRef("attempt_uuid"))
         return found.annotate(requested_by=Subquery(runs.values("requested_by")[:1]))
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """Order by key alone where an order goes with no filter, and keys only upwards."""
         ordering = super().get_ordering(request)
         database = capabilities.of(router.db_for_read(self.model))
