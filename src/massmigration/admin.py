@@ -25,6 +25,8 @@ from massmigration.web.presenters.detail import description_of
 from massmigration.web.presenters.states import BY_CODE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
@@ -79,17 +81,16 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The change list of records: nothing can be added or changed, and delete is forget."""
 
     ordering = ("-initiated_at", "key")
-    list_display = ("key_link", "state", "initiated_at", "applied_at", "started_by", "has_code")
+    list_display = ("key_link", "state", "initiated", "applied", "started_by", "has_code")
     list_display_links = None
-    list_filter = (StateFilter, AppFilter, "was_faked")
+    list_filter = (StateFilter, AppFilter)
     search_fields = ("key",)
     fields = (
         "key",
         "description",
         "state",
-        "initiated_at",
-        "applied_at",
-        "was_faked",
+        "initiated",
+        "applied",
         "last_error",
         "attempt_uuid",
     )
@@ -138,6 +139,18 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Name the state; "applied" and its like as on our pages."""
         code = {"APPLIED": "faked" if obj.was_faked else "applied", "ERRORED": "errored"}
         return str(BY_CODE[code.get(obj.status(), "running")].label)
+
+    # The fields themselves have no names that could be translated: they are as in 0.3.x.
+
+    @admin.display(description=gettext_lazy("started"), ordering="initiated_at")
+    def initiated(self, obj: MigrationRecord) -> datetime | None:
+        """Say when it was started."""
+        return obj.initiated_at
+
+    @admin.display(description=gettext_lazy("applied at"), ordering="applied_at")
+    def applied(self, obj: MigrationRecord) -> datetime | None:
+        """Say when it was applied."""
+        return obj.applied_at
 
     @admin.display(description=gettext_lazy("by"))
     def started_by(self, obj: MigrationRecord) -> str:

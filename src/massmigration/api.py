@@ -42,7 +42,7 @@ from massmigration.overview import (
     status_of,
 )
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
-from massmigration.recorder import control, events, lookers, pruning
+from massmigration.recorder import control, external, lookers, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -188,7 +188,7 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
     migration.launch(db_alias)
     if by:
         # The launch itself was in code that does not know who asked.
-        events.add(db_alias, migration.key, None, "launch asked for", by)
+        external.note_who_asked(db_alias, migration.key, by)
 
 
 @dataclass

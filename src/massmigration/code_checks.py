@@ -9,6 +9,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks as django_checks
 from django.db import Error, connections
@@ -262,15 +263,11 @@ def _tables(alias: str) -> set[str]:
 
 
 def _wrong_tables(alias: str) -> Iterator[CheckMessage]:
-    from massmigration.models import (  # noqa: PLC0415 - checks are imported with the app's config
-        Event,
-        Looker,
-        MigrationRecord,
-        Run,
-        Shard,
-    )
+    # Checks are imported with the app's config.
+    from massmigration.models import MigrationRecord  # noqa: PLC0415
 
-    wanted = [model._meta.db_table for model in (MigrationRecord, Run, Shard, Event, Looker)]
+    models = apps.get_app_config(MigrationRecord._meta.app_label).get_models()
+    wanted = [model._meta.db_table for model in models]
     try:
         # Where there are no tables to be made, there is one when it has its first row.
         there = _tables(alias) if capabilities.of(alias).tables else set(wanted)
@@ -286,13 +283,14 @@ def _wrong_tables(alias: str) -> Iterator[CheckMessage]:
             " MASSMIGRATION_DATABASES.",
             id=MISSING_TABLES,
         )
-    if wanted[0] in missing:
+    if MigrationRecord._meta.db_table in missing:
         return
     records = MigrationRecord.objects.using(alias).filter(is_applied=True, has_error=True)
     for key in records.order_by("key").values_list("key", flat=True):
         yield django_checks.Warning(
             f"The record of {key} on {alias!r} says applied and errored; it counts as errored.",
-            hint=f"`manage.py massmigration fake {key}` if all is done there, else retry it.",
+            hint=f"Run `manage.py massmigration fake {key} --database {alias}` if all is done, else"
+            " retry it.",
             id=APPLIED_AND_ERRORED,
         )
 
