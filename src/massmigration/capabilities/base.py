@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     M = TypeVar("M", bound=Model)
 
-BulkUpdate = Literal["unnest", "derived", "executemany", "django", "together", "single"]
+BulkUpdate = Literal[
+    "unnest", "derived", "executemany", "django", "documents", "together", "single"
+]
 
 
 class Database:
@@ -92,8 +94,9 @@ class Database:
 
     `unnest`: one UPDATE from arrays; `derived`: one UPDATE joined with a list of literals;
     `executemany`: one prepared UPDATE for each row, where there is no way to the server;
-    `django`: `QuerySet.bulk_update`; `together`: one UPDATE for each row, sent in one commit of at
-    most `max_rows_written`; `single`: one UPDATE for each row.
+    `django`: `QuerySet.bulk_update`; `documents`: MongoDB's command for many; `together`: one
+    UPDATE for each row, sent in one commit of at most `max_rows_written`; `single`: one UPDATE for
+    each row.
     """
 
     values_in_union = False
