@@ -14,7 +14,7 @@ django.setup()
 
 from backends import Killed
 from django.contrib.auth.models import User
-from django.template.base import Template
+from django.template.base import Template, Variable
 from django.test import Client
 from django.test.utils import instrumented_test_render
 from django.urls import reverse
@@ -81,11 +81,11 @@ def look():
         page = client.get(reverse("massmigration_detail", args=[migration.key, "default"]))
         found["pages"][migration.key] = page.status_code
     page = client.get(reverse("massmigration_manage"))
-    found["manage"] = {
-        migration.key: migration.records_map["default"]["record"].status()
-        for migration in page.context["migrations"]
-        if migration.records_map["default"]["record"]
-    }
+    found["manage"] = {}
+    for migration in page.context["migrations"]:  # read as a project's own template reads it
+        record = Variable("it.records_map.default.record").resolve({"it": migration})
+        if record:
+            found["manage"][migration.key] = record.status()
     found["admin"] = client.get("/admin/massmigration/migrationrecord/").status_code
     for name in ("needs-applied", "needs-both"):
         found[name] = client.get(f"/{name}/").status_code
