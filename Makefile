@@ -20,6 +20,7 @@ help: ## list the targets
 test: ## everything but the slow tests, on every database (installs servers if root)
 	$(PYTHON) scripts/install_servers.py
 	$(if $(ARGS),,$(MAKE) schemaless)
+	$(PYTHON) scripts/old_release.py
 	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
@@ -29,7 +30,7 @@ schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
 
 quick: ## the same on SQLite alone and without a browser, in less than a minute
 	$(SETUP) test
-	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite --ignore tests/contract $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite --ignore tests/contract --ignore tests/takeover $(ARGS)
 
 slow: ## the slow tests alone
 	$(PYTHON) scripts/install_servers.py
@@ -38,6 +39,7 @@ slow: ## the slow tests alone
 
 test-matrix: ## `make test` on each supported Django with its Python
 	$(PYTHON) scripts/install_servers.py
+	$(PYTHON) scripts/old_release.py
 	$(PYTHON) scripts/test_matrix.py $(ARGS)
 
 servers: ## start throwaway servers by hand and say where they are

@@ -23,7 +23,12 @@ from massmigration.engine.driving import Driven
 from massmigration.engine.progress import Progress, progress_of
 from massmigration.engine.slices import SliceResult
 from massmigration.engine.tasks import BatchReport, ClaimReport, Options
-from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
+from massmigration.exceptions import (
+    MigrationAlreadyStarted,
+    MigrationError,
+    MigrationNotFound,
+    WrongState,
+)
 from massmigration.keys import MigrationKey
 from massmigration.looking import hint_for as looker_hint
 from massmigration.looking import in_passing
@@ -320,13 +325,29 @@ def resume(key: str, db_alias: str, *, by: str = "") -> None:
     _carry_on(db_alias, control.resume(db_alias, _key(key), by=by))
 
 
-def retry(key: str, db_alias: str, *, by: str = "") -> None:
+def retry(key: str, db_alias: str, *, by: str = "") -> bool:
     """Let a failed run go on from its cursors.
+
+    What 0.3.x left errored has no cursors, so it is launched anew, from the beginning.
+
+    Returns:
+        Whether it goes on from its cursors.
 
     Raises:
         WrongState: when it has not failed.
+        MigrationError: when it has to be launched and may not be, or its code is gone.
     """
-    _carry_on(db_alias, control.retry(db_alias, _key(key), by=by))
+    whole = _key(key)
+    record = MigrationRecord.objects.using(db_alias).filter(key=whole).first()
+    if record is not None and record.has_error and _run_of(record, db_alias) is None:
+        migration = installed(whole)
+        if migration is None:
+            msg = f"There is no code for {whole}, so it cannot be run; fake it or forget it."
+            raise MigrationNotFound(msg)
+        launch(migration, db_alias, by=by, restart=True)
+        return False
+    _carry_on(db_alias, control.retry(db_alias, whole, by=by))
+    return True
 
 
 def cancel(key: str, db_alias: str, *, by: str = "") -> None:

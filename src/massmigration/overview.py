@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from massmigration.definitions import BaseMigration
 
 MAX_HISTORY = 50
+APPLIED_TOO = (
+    "its record says applied too, as 0.3.x left it, and counts as errored: fake it if all is done,"
+    " else retry it"
+)
 MAX_EVENTS = 100
 
 
@@ -234,6 +238,8 @@ def _note(
         notes.append("its code changed since the run started")
     if record is not None and record.has_error:
         notes.append(record.last_error)
+        if record.is_applied:
+            notes.append(APPLIED_TOO)
     return "; ".join(filter(None, notes))
 
 
