@@ -29,7 +29,7 @@ schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
 
 djangae: ## Cloud Tasks through djangae, and tasks of 0.3.9, in environments of their own
 	$(PYTHON) scripts/server_env.py cloud-tasks
-	$(PYTHON) scripts/test_djangae.py -n 2 --dist loadscope $(ARGS)
+	$(PYTHON) scripts/test_djangae.py -n 2 --dist loadscope -m "not slow" $(ARGS)
 
 quick: ## the same on SQLite alone and without a browser, in less than a minute
 	$(SETUP) test
@@ -39,6 +39,7 @@ slow: ## the slow tests alone
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900 $(ARGS)
+	$(if $(ARGS),,$(MAKE) djangae ARGS="-m slow --timeout 900")
 
 test-matrix: ## `make test` on each supported Django with its Python
 	$(PYTHON) scripts/install_servers.py

@@ -17,7 +17,8 @@ from tests.djangae.scene import Scene, opened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KINDS = ("sqlite", "postgresql")
+GOOGLES = ("datastore", "firestore")
+KINDS = ("sqlite", "postgresql", *GOOGLES)
 
 missing_key = pytest.StashKey[set[str]]()
 selected_key = pytest.StashKey[list[str]]()
@@ -60,16 +61,28 @@ def pytest_terminal_summary(
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "variables" in metafunc.fixturenames and not hasattr(metafunc.cls, "database"):
-        selected = metafunc.config.stash[selected_key]
-        metafunc.parametrize("variables", selected, indirect=True, scope="class")
+    """Run a test once for each kind of database: Google's for those marked so, which are slow."""
+    if "variables" not in metafunc.fixturenames or hasattr(metafunc.cls, "database"):
+        return
+    marker = metafunc.definition.get_closest_marker("google")
+    kinds = []
+    for kind in metafunc.config.stash[selected_key]:
+        if kind not in GOOGLES:
+            kinds.append(pytest.param(kind))
+        elif marker is not None:
+            slow = [pytest.mark.slow] if marker.kwargs.get("slow") else []
+            kinds.append(pytest.param(kind, marks=slow))
+    metafunc.parametrize("variables", kinds, indirect=True, scope="class")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the classes for one kind of database that was not asked for."""
+    """Leave out what is for a kind of database that was not asked for."""
     selected = config.stash[selected_key]
     unwanted = [
-        item for item in items if getattr(item.cls, "database", selected[0]) not in selected
+        item
+        for item in items
+        if getattr(item.cls, "database", selected[0]) not in selected
+        or ("variables" in item.fixturenames and "NOTSET" in item.name)
     ]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)

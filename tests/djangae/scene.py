@@ -70,6 +70,8 @@ def opened(kind: str, directory: Path) -> Iterator[dict[str, str]]:
     try:
         if kind == "postgresql":
             found["MM_TEST_PG_PORT"] = _new_postgresql(name)
+        elif kind != "sqlite":
+            found[servers.VARIABLES[kind]] = str(_running(kind).port)
         yield found
     finally:
         emulator.stop("immediate")
@@ -124,9 +126,14 @@ class Scene:
         finally:
             process.kill()
 
-    def wait_for(self, name: str, status: str | None) -> dict[str, Any]:
+    @property
+    def is_exactly_once(self) -> bool:
+        """Whether its database has transactions over many rows."""
+        return self.variables["MM_DJANGAE_DATABASE"] in {"sqlite", "postgresql"}
+
+    def wait_for(self, name: str, status: str | None, patience: float = PATIENCE) -> dict[str, Any]:
         """Wait until a migration's record stands so; web servers that ended are started again."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while (found := self.do("look", name))["status"] != status:
             if time.monotonic() > until:
                 said = [each.said() for each in self.project._workers]
@@ -171,13 +178,18 @@ class Scene:
         return self.variables | ({"DJANGO_SETTINGS_MODULE": OLD_SETTINGS} if is_old else {})
 
 
+def _running(name: str) -> servers.Server:
+    """Give this process's server of a name; a project has a database of its own on it."""
+    try:
+        return servers.running(name)
+    except StopIteration:
+        return servers.STARTERS[name]()
+
+
 def _new_postgresql(name: str) -> str:
     import psycopg  # noqa: PLC0415 - where there is a PostgreSQL, there is its driver
 
-    try:
-        server = servers.running("postgresql")
-    except StopIteration:
-        server = servers.start_postgresql()
+    server = _running("postgresql")
     with psycopg.connect(
         host="127.0.0.1", port=server.port, user="postgres", dbname="postgres", autocommit=True
     ) as connection:

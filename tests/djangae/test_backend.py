@@ -30,6 +30,16 @@ class TestBackend:
         scene.web()
         assert scene.wait_for(OTHER_QUEUE, "APPLIED")["counts"] == {"1": 1}
 
+    @pytest.mark.google
+    @pytest.mark.parametrize("name", [SIMPLE, MAPPER, "0006_in_bulk"])
+    def test_what_is_launched_is_applied(self, scene, name):
+        scene.do("fill", 60)
+        scene.do("launch", name)
+        scene.web()
+        done = {"0": 59, "1": 1} if name == SIMPLE else {"1": 60}
+        assert scene.wait_for(name, "APPLIED")["counts"] == done
+
+    @pytest.mark.google
     def test_a_simple_migration_that_fails_is_errored(self, scene):
         scene.do("fill", 1, 1)
         scene.do("launch", SIMPLE)
@@ -44,17 +54,24 @@ class TestBackend:
         scene.do("launch", MAPPER)
         assert scene.wait_for(MAPPER, "APPLIED")["counts"] == {"1": 100}
 
+    @pytest.mark.google(slow=True)
     def test_a_killed_web_server_is_taken_up_by_the_queue_alone(self, scene):
-        """Nobody looks: the task that got no answer comes again, and its slice is taken up."""
+        """Nobody looks: the task that got no answer comes again, and its slice is taken up.
+
+        Google's databases keep what a killed transaction has locked for a minute.
+        """
         scene.do("fill", 300)
         web = scene.web(MM_DJANGAE_ROW_SECONDS="0.005", MM_DJANGAE_SLICE_SECONDS="30")
         scene.do("launch", MAPPER)
         for rows in (30, 100):
-            scene.wait_until(MAPPER, lambda found: found["counts"].get("1", 0) >= rows)  # noqa: B023
+            scene.wait_until(MAPPER, lambda found: 300 - found["counts"].get("0", 0) >= rows)  # noqa: B023
             for pid in web.members():
                 os.kill(pid, signal.SIGKILL)
             web = scene.web()
-        assert scene.wait_for(MAPPER, "APPLIED")["counts"] == {"1": 300}
+        counts = scene.wait_for(MAPPER, "APPLIED", 200)["counts"]
+        if scene.is_exactly_once:
+            assert counts == {"1": 300}
+        assert "0" not in counts
 
     def test_slices_stay_well_under_the_limit_of_cloud_tasks(self, scene):
         assert scene.do("slice_seconds", MAPPER, 3600) == 200

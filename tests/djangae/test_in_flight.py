@@ -22,6 +22,7 @@ class TestInFlight:
             scene.do("migrate")
             yield scene
 
+    @pytest.mark.google
     def test_a_simple_migration_finishes(self, scene):
         scene.do("fill", 1)
         scene.old_do("launch", SIMPLE)
@@ -35,6 +36,7 @@ class TestInFlight:
         scene.web()
         assert "a bad row" in scene.wait_for(SIMPLE, "ERRORED")["error"]
 
+    @pytest.mark.google
     def test_a_mapper_that_was_launched_finishes(self, scene):
         scene.do("fill", 100)
         scene.old_do("launch", MAPPER)
@@ -50,6 +52,7 @@ class TestInFlight:
         scene.web()
         assert covers(scene.wait_for(MAPPER, "APPLIED"), 200)
 
+    @pytest.mark.google
     def test_a_mapper_with_a_bad_row_is_errored_and_stays_so(self, scene):
         """0.3.9 marked it as applied at the end."""
         scene.do("fill", 100, 1)
