@@ -63,8 +63,8 @@ class TestBackend:
         scene.do("fill", 300)
         web = scene.web(MM_DJANGAE_ROW_SECONDS="0.005", MM_DJANGAE_SLICE_SECONDS="30")
         scene.do("launch", MAPPER)
-        for rows in (30, 100):
-            scene.wait_until(MAPPER, lambda found: 300 - found["counts"].get("0", 0) >= rows)  # noqa: B023
+        for rows in (30, 100) if scene.is_exactly_once else (30,):
+            scene.wait_until(MAPPER, lambda found, rows=rows: 300 - found["counts"]["0"] >= rows)
             for pid in web.members():
                 os.kill(pid, signal.SIGKILL)
             web = scene.web()

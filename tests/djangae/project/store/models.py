@@ -6,7 +6,7 @@ from django.db import models
 class Item(models.Model):
     """Counts how often it was worked on."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = models.BigAutoField(primary_key=True)  # 0.3.9 takes no other integers on Firestore
     n = models.IntegerField(default=0)
     is_bad = models.BooleanField(default=False)
 
