@@ -53,7 +53,8 @@ measured. Other machines give other times; the ratios are what matters.
 - Both versions run on the same database, the same emulator of Cloud Tasks, which sends four tasks
   at a time, and two processes of gunicorn. They take turns, after a turn that does not count.
 - The time is from the launch to the moment at which the record says "applied", polled each 20 ms.
-  So the start of a run, its messages and its end are in it.
+  So the start of a run, its messages and its end are in it. With 0.3.9 it is to the last row: where
+  two of its shards ended at the same moment, its record was seen to stay "running" for ever.
 - PostgreSQL is private and durable (`fsync` and all other defaults). Datastore and Firestore are
   Google's emulators, which keep all in memory: real ones are further away, and have other limits.
 - Of ours, each row is seen to have been changed exactly once after each run; of 0.3.9 at least
@@ -129,8 +130,8 @@ def _one(scene: scenes.Scene, contender: Contender, rows: int) -> float:
         else:
             began = scene.do("launch_timed", contender.migration)
         until = time.monotonic() + PATIENCE
-        while (status := scene.do("status", contender.migration)) != "APPLIED":
-            if time.monotonic() > until or status == "ERRORED":
+        while not _is_over(scene, contender):
+            if time.monotonic() > until:
                 raise AssertionError(f"{contender.name}: {scene.do('look', contender.migration)}")
             time.sleep(0.02)
         took = time.time() - began
@@ -138,6 +139,13 @@ def _one(scene: scenes.Scene, contender: Contender, rows: int) -> float:
     is_right = "0" not in counts if contender.is_old else counts == {"1": rows}
     assert is_right, f"{contender.name}: {counts}"
     return took
+
+
+def _is_over(scene: scenes.Scene, contender: Contender) -> bool:
+    """See the end; of 0.3.9 the last row, for its record now and then stays as it is for ever."""
+    if contender.is_old and scene.do("is_all_done"):
+        return True
+    return bool(scene.do("status", contender.migration) == "APPLIED")
 
 
 @contextmanager

@@ -92,6 +92,13 @@ def status(name):
     return None if record is None else record.status()
 
 
+def is_all_done():
+    """Say whether no row is left, whatever the record says."""
+    from tests.djangae.project.store.models import Item
+
+    return not Item.objects.filter(n=0).exists()
+
+
 def launch_without_queue(name):
     """As a project does that has forgotten the setting."""
     from django.test import override_settings
