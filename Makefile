@@ -12,14 +12,14 @@ BIN := $(VENV)/bin
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick slow schemaless test-matrix servers demo demo-pages lint format types imports docs screenshots bench crash contract backport clean
+.PHONY: help test quick slow schemaless djangae test-matrix servers demo demo-pages lint format types imports docs screenshots bench bench-djangae crash contract backport clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 test: ## everything but the slow tests, on every database (installs servers if root)
 	$(PYTHON) scripts/install_servers.py
-	$(if $(ARGS),,$(MAKE) schemaless)
+	$(if $(ARGS),,$(MAKE) schemaless djangae)
 	$(PYTHON) scripts/old_release.py
 	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
@@ -27,6 +27,10 @@ test: ## everything but the slow tests, on every database (installs servers if r
 schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
 	$(PYTHON) scripts/server_env.py mongo
 	$(PYTHON) scripts/test_schemaless.py $(ARGS)
+
+djangae: ## Cloud Tasks through djangae, and tasks of 0.3.9, in environments of their own
+	$(PYTHON) scripts/server_env.py cloud-tasks
+	$(PYTHON) scripts/test_djangae.py -n 2 --dist loadscope -m "not slow" $(ARGS)
 
 quick: ## the same on SQLite alone and without a browser, in less than a minute
 	$(SETUP) test
@@ -36,6 +40,7 @@ slow: ## the slow tests alone
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test queues
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900 $(ARGS)
+	$(if $(ARGS),,$(MAKE) djangae ARGS="-m slow --timeout 900")
 
 test-matrix: ## `make test` on each supported Django with its Python
 	$(PYTHON) scripts/install_servers.py
@@ -85,6 +90,12 @@ bench: ## benchmarks on durable servers
 	$(PYTHON) scripts/install_servers.py
 	$(SETUP) test
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-djangae: ## rows a second on Cloud Tasks' emulator, beside 0.3.9 from PyPI
+	$(PYTHON) scripts/install_servers.py
+	$(PYTHON) scripts/server_env.py cloud-tasks
+	$(PYTHON) scripts/test_djangae.py --make-only
+	.venv-djangae/bin/python -m benchmarks.on_djangae $(ARGS)
 
 crash: ## kill workers and servers at every step
 	$(PYTHON) scripts/install_servers.py

@@ -114,25 +114,27 @@ def write_page(
 
 
 def _page(about: dict[str, Any], words: str, tables: list[Table], demands: list[Demand]) -> str:
-    promises = [[each.text, each.measured, _verdict(each)] for each in demands]
+    promises = [[each.text, each.measured, verdict(each)] for each in demands]
     results = []
     for table in tables:
         results += ["", f"### {table.title}", "", table.note, ""]
-        results += _markdown(table.columns, table.rows)
+        results += markdown(table.columns, table.rows)
     return TEXT.format(
         **about,
         names=" and ".join(about["databases"]),
         words=words,
-        promises="\n".join(_markdown(["", "measured", ""], promises)),
+        promises="\n".join(markdown(["", "measured", ""], promises)),
         results="\n".join(results),
     )
 
 
-def _verdict(demand: Demand) -> str:
+def verdict(demand: Demand) -> str:
+    """Say whether it holds."""
     return "holds" if demand.holds else "**does not hold**"
 
 
-def _markdown(columns: list[str], rows: list[list[str]]) -> list[str]:
+def markdown(columns: list[str], rows: list[list[str]]) -> list[str]:
+    """Write a table as the documentation has it."""
     lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return lines

@@ -184,7 +184,7 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
     planning.check(migration, db_alias)
     is_custom = type(migration).launch is not BaseMigration.launch
     backend = None if is_custom else migration.get_backend()
-    if isinstance(backend, QueueBackend) and migration.kind != "custom":
+    if isinstance(backend, QueueBackend) and backend.starts(migration):
         backend.start(migration, db_alias, by=by, restart=restart)
         return
     if restart and not migration.can_be_started(db_alias):

@@ -16,7 +16,7 @@ from django.db import Error, connections
 from django.utils.module_loading import import_string
 
 from massmigration import capabilities
-from massmigration.conf import DJANGAE_BACKEND, get_settings
+from massmigration.conf import get_settings
 from massmigration.definitions.installed import all_installed
 from massmigration.definitions.schema_order import what_is_wrong
 from massmigration.enforcement import registry
@@ -95,13 +95,9 @@ def check_backends(**_: Any) -> Messages:
     except SettingsError:
         return []  # said by a check of its own
     users: dict[str, str] = {get_settings().backend: "MASSMIGRATION_BACKEND"}
-    without_queue = []
     for migration in all_installed():
         path = getattr(migration, "backend_str", get_settings().backend)
         users.setdefault(path, migration.key)
-        is_djangae = path == DJANGAE_BACKEND
-        if is_djangae and not getattr(migration, "queue_name", None):
-            without_queue.append(migration.key)
     found: Messages = []
     for path, user in users.items():
         try:
@@ -112,11 +108,9 @@ def check_backends(**_: Any) -> Messages:
             hint = "Install what it needs, or correct the path."
             found.append(django_checks.Warning(text, hint=hint, id=BACKEND_NOT_IMPORTED))
             continue
-        if path == DJANGAE_BACKEND and without_queue and not get_settings().TASK_QUEUE:
-            problem = f"No queue is set for {', '.join(without_queue)}."
         if problem:
             text = f"The backend {path} is not configured. {problem}"
-            hint = "Set MASSMIGRATION_TASK_QUEUE, or what the backend's documentation names."
+            hint = "Do so, or see the backend's documentation."
             found.append(django_checks.Warning(text, hint=hint, id=BACKEND_NOT_CONFIGURED))
     return found
 

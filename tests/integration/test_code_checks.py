@@ -199,13 +199,10 @@ def test_w015_a_backend_whose_queue_is_not_configured():
         assert only("W015").endswith("is not configured. There is no queue named slow.")
 
 
-def test_w015_djangae_without_a_queue(monkeypatch):
-    monkeypatch.setattr("massmigration.code_checks.import_string", lambda _path: object)
+def test_w014_djangae_that_is_not_installed():
     path = "massmigration.backends.djangae.DjangaeBackend"
     with override_settings(MASSMIGRATION_BACKEND=path):
-        assert "No queue is set for shop:0001_add_one" in only("W015")
-        with override_settings(MASSMIGRATION_TASK_QUEUE="default"):
-            assert found() == []
+        assert "djangae is not installed; `pip install 'django-mass-migration[dj" in only("W014")
 
 
 def database_checks(*aliases):
