@@ -19,7 +19,7 @@ from massmigration.definitions.installed import installed
 from massmigration.engine.pace import Pace, pace_from
 from massmigration.engine.progress import Progress, progress_from
 from massmigration.keys import MigrationKey
-from massmigration.loading import BrokenFile, code_hash, store
+from massmigration.loading import BrokenFile, is_other_code, store
 from massmigration.models import Event, MigrationRecord, Run, Shard, Ticket, Trace
 from massmigration.recorder import lookers, traces
 
@@ -241,8 +241,7 @@ def is_code_changed(migration: BaseMigration, run: Run) -> bool:
     """Tell whether a run that has not succeeded would go on with other code than it began with."""
     if run.status not in status.LIVE and run.status != status.FAILED:
         return False
-    now = code_hash(migration)
-    return bool(run.code_hash and now) and run.code_hash != now
+    return is_other_code(migration, run.code_hash)
 
 
 def _state(record: MigrationRecord | None, run: Run | None, *, is_broken: bool) -> str:

@@ -69,6 +69,7 @@ class ControlAction:
             out.event(self.name, text, migration=key, database=alias)
             migration = store.by_key.get(key)
             if self.needs_worker and migration is not None:
+                detaching.warn_of_other_code(out, migration, alias)  # type: ignore[arg-type]
                 detaching.warn_without_worker(out, migration, alias)  # type: ignore[arg-type]
         if failures or len(refusals) == len(places):
             raise CommandError("\n".join([*failures, *refusals]), returncode=exit_codes.FAILED)

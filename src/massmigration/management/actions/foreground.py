@@ -151,6 +151,9 @@ class _Session:
         if self.request.restart or found.run is None or found.progress is None:
             return
         done = wording.count(found.progress.rows_done, "row")
+        if api.is_code_changed(self.migration, found.run):
+            text = f"{self.key} on {self.alias} goes on with other code than it began with."
+            self.display.say("code changed", text, rows=found.progress.rows_done)
         if found.state == "errored":
             row = f" at row {found.run.error_row}" if found.run.error_row else ""
             text = f"{self.key} on {self.alias} failed{row}; it goes on after {done}."

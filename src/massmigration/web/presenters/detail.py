@@ -44,6 +44,7 @@ EVENTS = {
     "failed": gettext_lazy("failed"),
     "applied": gettext_lazy("applied"),
     "taken over": gettext_lazy("taken over"),
+    "code changed": gettext_lazy("code changed"),
     "hook failed": gettext_lazy("hook failed"),
 }
 SOURCES = {
