@@ -178,11 +178,11 @@ class Site:
         """Say how many messages a migration may have outstanding on this database."""
         return self._backend().parallel(self._migration(name), self.alias)
 
-    def call(self, path: str, words: list[Any]) -> object:
-        """Call a function of the test project."""
+    def call(self, path: str, words: list[Any]) -> None:
+        """Call a function of the test project; what it gives, such as a task, is left out."""
         from django.utils.module_loading import import_string  # noqa: PLC0415
 
-        return import_string(path)(*words)
+        import_string(path)(*words)
 
     def _backend(self) -> QueueBackend:
         from django.utils.module_loading import import_string  # noqa: PLC0415
