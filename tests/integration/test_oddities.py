@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 
 from massmigration import api, signals
@@ -208,3 +208,20 @@ def test_on_sqlite_the_number_of_rows_is_known_after_analyze(alias, register):
         cursor.execute("DELETE FROM sqlite_stat1")
 
     assert run.rows_expected == 50
+
+
+class LeavesABlockOpen(AddOne):
+    def operation(self, obj, db_alias):
+        transaction.atomic(using=db_alias).__enter__()
+        super().operation(obj, db_alias)
+
+
+def test_an_operation_that_leaves_a_block_of_its_own_open_is_a_failed_row(alias, register):
+    make_items(alias, 3)
+
+    assert api.run(register(LeavesABlockOpen), alias).state == "failed"
+
+    assert values(alias) == [0, 0, 0]
+    assert not connections[alias].in_atomic_block
+    make_items(alias, 1)
+    assert len(values(alias)) == 4, "the connection can be used again"
