@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from massmigration import api, signals
-from massmigration.engine import planning
+from massmigration.engine import planning, slices
 from massmigration.migrations import BatchMigration, MapperMigration, SimpleMigration
 from massmigration.models import Event, MigrationRecord, Run, Shard
 from tests.integration.support import AddOne, make_items, values
@@ -225,3 +225,31 @@ def test_an_operation_that_leaves_a_block_of_its_own_open_is_a_failed_row(alias,
     assert not connections[alias].in_atomic_block
     make_items(alias, 1)
     assert len(values(alias)) == 4, "the connection can be used again"
+
+
+class Exits(AddOne):
+    """Ends the process at its twentieth row."""
+
+    def operation(self, obj, db_alias):
+        if obj.name == "item 20":
+            raise SystemExit(5)
+        super().operation(obj, db_alias)
+
+
+def test_an_operation_that_ends_every_worker_fails_after_some_of_them(alias, register, caplog):
+    make_items(alias, 30)
+    migration = register(Exits)
+    ends = 0
+
+    while ends < 100:
+        try:
+            driven = api.run(migration, alias)
+            break
+        except SystemExit:
+            ends += 1
+
+    assert "SystemExit: 5 ends the worker" in caplog.text
+    assert driven.state == "failed"
+    assert slices.DEATHS_AT_ONE_BATCH <= ends <= slices.DEATHS_AT_ONE_BATCH + 10
+    assert values(alias) == [1] * 20 + [0] * 10
+    assert "workers died or gave up" in Run.objects.using(alias).get().error_message

@@ -131,6 +131,11 @@ class _Slice:
         except Exception as error:  # noqa: BLE001 - sorted out there
             self._handle(error)
             return False
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._note_end(error)
+            raise
         seconds = time.monotonic() - started
         self.tries = 0
         self.rows += outcome.rows
@@ -249,6 +254,20 @@ class _Slice:
                 leases.note_attempt(task.alias, task.shard, pacer.rows, pacer.span)
         logger.info("%s on %s: batch is tried again: %s", task.migration.key, task.alias, error)
         sleep(random.uniform(0.5, 1) * min(2.0, 0.02 * 2**self.tries), self.options.should_stop)  # noqa: S311
+
+    def _note_end(self, error: BaseException) -> None:
+        """Count as a death what ends the worker, such as `sys.exit()` in an operation.
+
+        It may be the word of whoever runs this process, so it is no failed row; but workers that
+        are started again each time must not meet it for ever.
+        """
+        task, what = self.task, f"{type(error).__name__}: {error}".strip(": ")
+        logger.error("%s on %s: %s ends the worker", task.migration.key, task.alias, what)
+        if is_nested(task.alias):
+            return
+        rows, span = (0, 0) if self.pacer is None else (self.pacer.rows, self.pacer.span)
+        with contextlib.suppress(Error):
+            leases.note_attempt(task.alias, task.shard, rows, span)
 
     def _failure(self, error: Exception) -> Failure:
         row = rowkeys.show(error.row) if isinstance(error, RowFailed) else ""
