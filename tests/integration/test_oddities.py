@@ -13,6 +13,7 @@ from massmigration import api, signals
 from massmigration.engine import planning, slices
 from massmigration.migrations import BatchMigration, MapperMigration, SimpleMigration
 from massmigration.models import Event, MigrationRecord, Run, Shard
+from tests.integration.commands import command
 from tests.integration.support import AddOne, make_items, values
 from tests.project.shop.models import Item
 
@@ -253,3 +254,20 @@ def test_an_operation_that_ends_every_worker_fails_after_some_of_them(alias, reg
     assert slices.DEATHS_AT_ONE_BATCH <= ends <= slices.DEATHS_AT_ONE_BATCH + 10
     assert values(alias) == [1] * 20 + [0] * 10
     assert "workers died or gave up" in Run.objects.using(alias).get().error_message
+
+
+@pytest.mark.db("sqlite")
+def test_run_and_worker_say_that_an_operation_ended_them(register):
+    make_items("default", 30)
+    migration = register(Exits)
+
+    result = command("run", "shop", "0900", "--database", "default")
+
+    assert (result.code, values("default")) == (1, [0] * 30)
+    assert "shop:0900_test ended this process on default (SystemExit: 5)" in result.error
+    assert "massmigration run shop 0900_test --database default" in result.error
+
+    result = command("worker", "--once", "--database", "default")
+
+    assert result.code == 1
+    assert f"The code of {migration.key} on default ended this worker" in result.error

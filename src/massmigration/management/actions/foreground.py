@@ -127,7 +127,15 @@ class _Session:
                 return replace(driven, state=state)
 
     def _drive(self) -> api.Driven:
-        driven = api.run(self.migration, self.alias, self.request)
+        try:
+            driven = api.run(self.migration, self.alias, self.request)
+        except SystemExit as error:
+            again = targets.command_for("run", self.key, self.alias)
+            msg = (
+                f"The code of {self.key} ended this process on {self.alias} (SystemExit: {error})."
+                f" Its place is kept. When that is mended:  {again}"
+            )
+            raise CommandError(msg, returncode=exit_codes.FAILED) from error
         self.rows += driven.rows
         self.seconds += driven.seconds
         # What is to be done once is done: from here on it is to go on.
