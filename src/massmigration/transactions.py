@@ -90,7 +90,7 @@ def outermost(alias: str) -> Iterator[BaseDatabaseWrapper]:
         with transaction.atomic(using=alias, durable=True):
             yield connection
     except BaseException as error:
-        if connection.in_atomic_block:
+        if is_nested(alias):
             _end_blocks(connection)
         elif not isinstance(error, Exception):
             # A KeyboardInterrupt may have come between a statement and its answer.
