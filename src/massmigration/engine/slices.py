@@ -17,6 +17,7 @@ from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import bare, batches, rowkeys, steps
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.sources import Source, source_of
+from massmigration.engine.stopwatch import Stopwatch
 from massmigration.engine.tasks import (
     BatchReport,
     Options,
@@ -125,7 +126,7 @@ class _Slice:
         """Do one batch; True when it was the shard's last."""
         task = self.task
         task.batch_number = None
-        started = time.monotonic()
+        started, stopwatch = time.monotonic(), Stopwatch()
         try:
             outcome = self._work()
         except Exception as error:  # noqa: BLE001 - sorted out there
@@ -142,7 +143,7 @@ class _Slice:
         if outcome.is_applied:
             notices.applied(task.alias, task.migration.key, task.run.id)
         if self.pacer is not None:
-            paced = paced_seconds(seconds, outcome.work, self.pacer.target)
+            paced = paced_seconds(stopwatch.seconds(), outcome.work, self.pacer.target)
             self.pacer.record(paced, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
         if self.options.on_batch is not None:
             size = self.pacer.rows if self.pacer else 0
