@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from massmigration import api
-from massmigration.exceptions import MigrationAlreadyStarted
+from massmigration.exceptions import MigrationAlreadyStarted, MigrationNotFound
 from massmigration.models import MigrationRecord
 from tests.integration.support import KEY, AddOne
 
@@ -61,3 +61,12 @@ def test_initiating_one_that_is_in_progress_is_refused(alias, register):
 
     with pytest.raises(MigrationAlreadyStarted):
         api.initiate_migration(migration, alias)
+
+
+def test_an_errored_row_of_old_whose_code_is_gone_cannot_be_retried_and_stays(alias):
+    MigrationRecord(key="shop:0899_gone", has_error=True).save(using=alias)
+
+    with pytest.raises(MigrationNotFound, match="fake it or forget it"):
+        api.retry("shop:0899_gone", alias)
+
+    assert MigrationRecord.objects.using(alias).get().has_error

@@ -18,12 +18,6 @@ STATES = {
 STATUSES = {"applied": "APPLIED", "faked": "APPLIED", "errored": "ERRORED", "running": "RUNNING"}
 
 
-@pytest.fixture
-def taken(scene):
-    scene.manage("migrate", "--verbosity", "0")
-    return scene
-
-
 @pytest.mark.parametrize("way", WAYS, ids=" ".join)
 def test_every_record_shows_as_what_it_was(scene, way):
     before = scene.play("look", old=True)
