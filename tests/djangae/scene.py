@@ -91,7 +91,7 @@ class Scene:
 
     def do(self, action: str, *words: Any) -> Any:
         """Let our site do one of the actions."""
-        return self.project.site.do("call", path=f"{ACTIONS}.{action}", words=list(words))
+        return self.project.site.do("ask", path=f"{ACTIONS}.{action}", words=list(words))
 
     def web(self, **more: str) -> Process:
         """Have one web server of ours: a new one where the last had other variables."""

@@ -184,6 +184,12 @@ class Site:
 
         import_string(path)(*words)
 
+    def ask(self, path: str, words: list[Any]) -> Any:
+        """Call a function of the test project, and give what it gives: something for JSON."""
+        from django.utils.module_loading import import_string  # noqa: PLC0415
+
+        return import_string(path)(*words)
+
     def _backend(self) -> QueueBackend:
         from django.utils.module_loading import import_string  # noqa: PLC0415
 
