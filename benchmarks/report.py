@@ -61,7 +61,7 @@ Written by `make bench`; do not edit. Other machines give other times; the ratio
   without a queue between, and with its own defaults otherwise. So does the mapper of
   django-mass-migration 0.3.9, which needs Google Cloud Tasks for anything else: what is measured is
   its `wrapped_operation` for each row, in the chunks of djangae, in one process. No queue, no
-  message and no shard is in its time.
+  message and no shard is in its time; {{doc}}`performance-djangae` has those.
 
 To repeat it: `make bench`, {minutes} minutes on 2 cores. `ARGS="--only compare --databases sqlite"`
 measures a part alone and leaves the others on this page as they are; `--quick` shows in a minute or
@@ -139,13 +139,13 @@ def write_page(kept: list[Kept], page: Path = PAGE, images: Path = IMAGES) -> li
 
 def _page(kept: list[Kept], drawn: list[str]) -> str:
     promises = [
-        [each.text, each.measured, _verdict(each)] for one in kept for each in one.result.demands
+        [each.text, each.measured, verdict(each)] for one in kept for each in one.result.demands
     ]
     machines = {_machine(each.about) for each in kept}
     results: list[str] = []
     for table in (table for each in kept for table in each.result.tables):
         results += ["", f"### {table.title}", "", table.note, ""]
-        results += _markdown(table.columns, table.rows)
+        results += markdown(table.columns, table.rows)
     portions = [
         [
             f"{PARTS[each.part].what} (`{each.part}`)",
@@ -160,9 +160,9 @@ def _page(kept: list[Kept], drawn: list[str]) -> str:
     columns = ["", "database", "commit", "day", "load before / after", "minutes"]
     return TEXT.format(
         plots="\n\n".join(drawn),
-        promises="\n".join(_markdown(["", "measured", ""], promises)),
+        promises="\n".join(markdown(["", "measured", ""], promises)),
         machine="; ".join(sorted(machines)),
-        portions="\n".join(_markdown(columns, portions)),
+        portions="\n".join(markdown(columns, portions)),
         minutes=round(sum(sum(part.minutes.values()) for part in PARTS.values())),
         results="\n".join(results),
     )
@@ -176,11 +176,13 @@ def _machine(about: dict[str, Any]) -> str:
     )
 
 
-def _verdict(demand: Demand) -> str:
+def verdict(demand: Demand) -> str:
+    """Say whether it holds."""
     return "holds" if demand.holds else "**does not hold**"
 
 
-def _markdown(columns: list[str], rows: list[list[str]]) -> list[str]:
+def markdown(columns: list[str], rows: list[list[str]]) -> list[str]:
+    """Write a table as the documentation has it."""
     lines = ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return lines

@@ -14,6 +14,8 @@ from setup_env import ROOT, make, pip, pythons
 
 # name -> the package, the Pythons that it is known to run on (best first)
 SERVERS = {
+    # protobuf 4, which djangae's own stack does not take
+    "cloud-tasks": ("gcloud-tasks-emulator==0.6.2", ["3.11", "3.12", "3.10"]),
     "mongo": ("secantusdb==0.7.0b3", ["3.11", "3.12", "3.13"]),
 }
 

@@ -312,6 +312,24 @@ def start_firestore() -> Server:
     return _start_google("firestore", [])
 
 
+def start_cloud_tasks(target_port: int, *queues: str) -> Server:
+    """Start the Cloud Tasks emulator; it sends tasks to a web server on 127.0.0.1:`target_port`.
+
+    It forgets all tasks when it ends. It lives in an environment of its own, made by
+    `scripts/server_env.py cloud-tasks`.
+
+    Raises:
+        MissingServer: it is not installed.
+        ServerFailed: it did not start.
+    """
+    python = _own_program("cloud-tasks", "python")
+    directory, _ = _new_directory("cloud-tasks", None)
+    port = free_port()
+    program = str(ROOT / "tests" / "djangae" / "emulator.py")
+    command = [python, "-W", "ignore", program, str(port), str(target_port), *queues]
+    return _register(_plain_server("cloud-tasks", port, directory, command, _takes_connections))
+
+
 def _start_google(name: str, options: list[str]) -> Server:
     java = _program("java", "openjdk-17-jre-headless")
     jar = _emulator_jar()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected as ask_to_delete
 from django.contrib.admin.utils import quote, unquote
+from django.db import router
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_protect
 
-from massmigration import api
+from massmigration import api, capabilities
 from massmigration.definitions.installed import installed
 from massmigration.models import MigrationRecord, Run
 from massmigration.web.permissions import can_operate, can_view, outside_transactions, who
@@ -24,6 +25,8 @@ from massmigration.web.presenters.detail import description_of
 from massmigration.web.presenters.states import BY_CODE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
@@ -55,21 +58,39 @@ class StateFilter(admin.SimpleListFilter):
         return None if values is None else queryset.filter(**values)
 
 
+class AppFilter(admin.SimpleListFilter):
+    """Filters by app, without asking the database for distinct values, which not all can give."""
+
+    title = gettext_lazy("app")
+    parameter_name = "app_label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Give the apps that have records."""
+        keys = model_admin.model._default_manager.values_list("key", flat=True)
+        del request
+        return [(app, app) for app in sorted({key.partition(":")[0] for key in keys})]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Leave only the records of the chosen app."""
+        del request
+        app = self.value()
+        return None if app is None else queryset.filter(app_label=app)
+
+
 class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The change list of records: nothing can be added or changed, and delete is forget."""
 
     ordering = ("-initiated_at", "key")
-    list_display = ("key_link", "state", "initiated_at", "applied_at", "started_by", "has_code")
+    list_display = ("key_link", "state", "initiated", "applied", "started_by", "has_code")
     list_display_links = None
-    list_filter = (StateFilter, "app_label", "was_faked")
+    list_filter = (StateFilter, AppFilter)
     search_fields = ("key",)
     fields = (
         "key",
         "description",
         "state",
-        "initiated_at",
-        "applied_at",
-        "was_faked",
+        "initiated",
+        "applied",
         "last_error",
         "attempt_uuid",
     )
@@ -119,10 +140,25 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         code = {"APPLIED": "faked" if obj.was_faked else "applied", "ERRORED": "errored"}
         return str(BY_CODE[code.get(obj.status(), "running")].label)
 
+    # The fields themselves have no names that could be translated: they are as in 0.3.x.
+
+    @admin.display(description=gettext_lazy("started"), ordering="initiated_at")
+    def initiated(self, obj: MigrationRecord) -> datetime | None:
+        """Say when it was started."""
+        return obj.initiated_at
+
+    @admin.display(description=gettext_lazy("applied at"), ordering="applied_at")
+    def applied(self, obj: MigrationRecord) -> datetime | None:
+        """Say when it was applied."""
+        return obj.applied_at
+
     @admin.display(description=gettext_lazy("by"))
     def started_by(self, obj: MigrationRecord) -> str:
         """Name who started it, from its run."""
-        return str(getattr(obj, "requested_by", None) or "")
+        if hasattr(obj, "requested_by"):
+            return str(obj.requested_by or "")
+        run = Run.objects.using(obj._state.db).filter(id=obj.attempt_uuid).first()
+        return "" if run is None else run.requested_by
 
     @admin.display(description=gettext_lazy("code"), boolean=True)
     def has_code(self, obj: MigrationRecord) -> bool:
@@ -136,12 +172,31 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return _("Its code is gone.") if migration is None else description_of(migration)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Add who started it, without a query for each row."""
+        """Add who started it, without a query for each row where the database can do that."""
         from django.db.models import OuterRef, Subquery  # noqa: PLC0415
 
         found = super().get_queryset(request)
+        if not capabilities.of(found.db).sql:
+            return found
         runs = Run.objects.using(found.db).filter(id=OuterRef("attempt_uuid"))
         return found.annotate(requested_by=Subquery(runs.values("requested_by")[:1]))
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Order by key alone where an order goes with no filter, and keys only upwards."""
+        ordering = super().get_ordering(request)
+        database = capabilities.of(router.db_for_read(self.model))
+        return ordering if database.combined_filters else ("key",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find keys by a part of them."""
+        if not search_term or capabilities.of(queryset.db).text_search:
+            return super().get_search_results(request, queryset, search_term)
+        words = search_term.lower().split()
+        keys = MigrationRecord.objects.using(queryset.db).values_list("key", flat=True)
+        found = [key for key in keys if all(word in key.lower() for word in words)]
+        return queryset.filter(key__in=found), False
 
     # Forgetting ---------------------------------------------------------------------------
 

@@ -23,7 +23,12 @@ from massmigration.engine.driving import Driven
 from massmigration.engine.progress import Progress, progress_of
 from massmigration.engine.slices import SliceResult
 from massmigration.engine.tasks import BatchReport, ClaimReport, Options
-from massmigration.exceptions import MigrationAlreadyStarted, MigrationError, WrongState
+from massmigration.exceptions import (
+    MigrationAlreadyStarted,
+    MigrationError,
+    MigrationNotFound,
+    WrongState,
+)
 from massmigration.keys import MigrationKey
 from massmigration.looking import hint_for as looker_hint
 from massmigration.looking import in_passing
@@ -42,7 +47,7 @@ from massmigration.overview import (
     status_of,
 )
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
-from massmigration.recorder import control, events, lookers, pruning
+from massmigration.recorder import control, external, lookers, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -179,7 +184,7 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
     planning.check(migration, db_alias)
     is_custom = type(migration).launch is not BaseMigration.launch
     backend = None if is_custom else migration.get_backend()
-    if isinstance(backend, QueueBackend) and migration.kind != "custom":
+    if isinstance(backend, QueueBackend) and backend.starts(migration):
         backend.start(migration, db_alias, by=by, restart=restart)
         return
     if restart and not migration.can_be_started(db_alias):
@@ -188,7 +193,7 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
     migration.launch(db_alias)
     if by:
         # The launch itself was in code that does not know who asked.
-        events.add(db_alias, migration.key, None, "launch asked for", by)
+        external.note_who_asked(db_alias, migration.key, by)
 
 
 @dataclass
@@ -320,13 +325,29 @@ def resume(key: str, db_alias: str, *, by: str = "") -> None:
     _carry_on(db_alias, control.resume(db_alias, _key(key), by=by))
 
 
-def retry(key: str, db_alias: str, *, by: str = "") -> None:
+def retry(key: str, db_alias: str, *, by: str = "") -> bool:
     """Let a failed run go on from its cursors.
+
+    What 0.3.x left errored has no cursors, so it is launched anew, from the beginning.
+
+    Returns:
+        Whether it goes on from its cursors.
 
     Raises:
         WrongState: when it has not failed.
+        MigrationError: when it has to be launched and may not be, or its code is gone.
     """
-    _carry_on(db_alias, control.retry(db_alias, _key(key), by=by))
+    whole = _key(key)
+    record = MigrationRecord.objects.using(db_alias).filter(key=whole).first()
+    if record is not None and record.has_error and _run_of(record, db_alias) is None:
+        migration = installed(whole)
+        if migration is None:
+            msg = f"There is no code for {whole}, so it cannot be run; fake it or forget it."
+            raise MigrationNotFound(msg)
+        launch(migration, db_alias, by=by, restart=True)
+        return False
+    _carry_on(db_alias, control.retry(db_alias, whole, by=by))
+    return True
 
 
 def cancel(key: str, db_alias: str, *, by: str = "") -> None:
@@ -457,8 +478,8 @@ def recorded_keys(db_alias: str, app_label: str) -> list[str]:
     Raises:
         django.db.Error: when the database does not answer.
     """
-    records = MigrationRecord.objects.using(db_alias).filter(key__startswith=f"{app_label}:")
-    return sorted(records.values_list("key", flat=True))
+    keys = MigrationRecord.objects.using(db_alias).values_list("key", flat=True)
+    return sorted(key for key in keys if key.startswith(f"{app_label}:"))
 
 
 def seconds_since_looked(db_alias: str) -> float | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks as django_checks
 from django.db import Error, connections
 from django.utils.module_loading import import_string
 
-from massmigration.conf import DJANGAE_BACKEND, get_settings
+from massmigration import capabilities
+from massmigration.conf import get_settings
 from massmigration.definitions.installed import all_installed
 from massmigration.definitions.schema_order import what_is_wrong
 from massmigration.enforcement import registry
@@ -93,13 +95,9 @@ def check_backends(**_: Any) -> Messages:
     except SettingsError:
         return []  # said by a check of its own
     users: dict[str, str] = {get_settings().backend: "MASSMIGRATION_BACKEND"}
-    without_queue = []
     for migration in all_installed():
         path = getattr(migration, "backend_str", get_settings().backend)
         users.setdefault(path, migration.key)
-        is_djangae = path == DJANGAE_BACKEND
-        if is_djangae and not getattr(migration, "queue_name", None):
-            without_queue.append(migration.key)
     found: Messages = []
     for path, user in users.items():
         try:
@@ -110,11 +108,9 @@ def check_backends(**_: Any) -> Messages:
             hint = "Install what it needs, or correct the path."
             found.append(django_checks.Warning(text, hint=hint, id=BACKEND_NOT_IMPORTED))
             continue
-        if path == DJANGAE_BACKEND and without_queue and not get_settings().TASK_QUEUE:
-            problem = f"No queue is set for {', '.join(without_queue)}."
         if problem:
             text = f"The backend {path} is not configured. {problem}"
-            hint = "Set MASSMIGRATION_TASK_QUEUE, or what the backend's documentation names."
+            hint = "Do so, or see the backend's documentation."
             found.append(django_checks.Warning(text, hint=hint, id=BACKEND_NOT_CONFIGURED))
     return found
 
@@ -254,24 +250,25 @@ def _wrong_schema_requirement(each: SchemaRequirement) -> Iterator[CheckMessage]
         )
 
 
-def _wrong_tables(alias: str) -> Iterator[CheckMessage]:
-    from massmigration.models import (  # noqa: PLC0415 - checks are imported with the app's config
-        Event,
-        Looker,
-        MigrationRecord,
-        Run,
-        Shard,
-    )
+def _tables(alias: str) -> set[str]:
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        return set(connection.introspection.table_names(cursor))
 
+
+def _wrong_tables(alias: str) -> Iterator[CheckMessage]:
+    # Checks are imported with the app's config.
+    from massmigration.models import MigrationRecord  # noqa: PLC0415
+
+    models = apps.get_app_config(MigrationRecord._meta.app_label).get_models()
+    wanted = [model._meta.db_table for model in models]
     try:
-        connection = connections[alias]
-        with connection.cursor() as cursor:
-            there = set(connection.introspection.table_names(cursor))
+        # Where there are no tables to be made, there is one when it has its first row.
+        there = _tables(alias) if capabilities.of(alias).tables else set(wanted)
     except Error as error:
         text = f"Nothing can be said of our tables on {alias!r}: {error}"
         yield django_checks.Warning(text.strip(), hint="Is it there?", id=MISSING_TABLES)
         return
-    wanted = [model._meta.db_table for model in (MigrationRecord, Run, Shard, Event, Looker)]
     missing = [table for table in wanted if table not in there]
     if missing and there:  # an empty database is one that `migrate` is about to fill
         yield django_checks.Warning(
@@ -280,13 +277,14 @@ def _wrong_tables(alias: str) -> Iterator[CheckMessage]:
             " MASSMIGRATION_DATABASES.",
             id=MISSING_TABLES,
         )
-    if wanted[0] in missing:
+    if MigrationRecord._meta.db_table in missing:
         return
     records = MigrationRecord.objects.using(alias).filter(is_applied=True, has_error=True)
     for key in records.order_by("key").values_list("key", flat=True):
         yield django_checks.Warning(
             f"The record of {key} on {alias!r} says applied and errored; it counts as errored.",
-            hint=f"`manage.py massmigration fake {key}` if all is done there, else retry it.",
+            hint=f"Run `manage.py massmigration fake {key} --database {alias}` if all is done, else"
+            " retry it.",
             id=APPLIED_AND_ERRORED,
         )
 

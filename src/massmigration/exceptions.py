@@ -53,6 +53,10 @@ class QueueUnreachable(MigrationError):
     """The queue took no message; the run is there, and whoever looks next sends it again."""
 
 
+class NoQueue(MigrationError, NotImplementedError):
+    """No queue is named for the migration; a NotImplementedError too, as in 0.3.x."""
+
+
 class RefusedParams(MigrationError):
     """`backend_params` has a value that the backend cannot use."""
 

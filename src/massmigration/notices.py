@@ -36,6 +36,16 @@ def taken_over(alias: str, run: Run, by: str) -> None:
     logger.info("%s on %s taken over by %s (run %s)", run.migration_key, alias, by, run.id)
 
 
+def code_changed(alias: str, run: Run) -> None:
+    """A run goes on with other code than it began with."""
+    logger.warning(
+        "%s goes on with other code than it began with on %s (run %s)",
+        run.migration_key,
+        alias,
+        run.id,
+    )
+
+
 def failed(
     alias: str, key: str, run_id: uuid.UUID, failure: object, error: BaseException | None
 ) -> None:

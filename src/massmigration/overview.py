@@ -6,8 +6,8 @@ Nothing here raises because of a migration or a database: what is wrong is part 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Sum
 from django.utils.timezone import is_naive, make_aware
@@ -19,7 +19,7 @@ from massmigration.definitions.installed import installed
 from massmigration.engine.pace import Pace, pace_from
 from massmigration.engine.progress import Progress, progress_from
 from massmigration.keys import MigrationKey
-from massmigration.loading import BrokenFile, code_hash, store
+from massmigration.loading import BrokenFile, is_other_code, store
 from massmigration.models import Event, MigrationRecord, Run, Shard, Ticket, Trace
 from massmigration.recorder import lookers, traces
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from massmigration.definitions import BaseMigration
 
 MAX_HISTORY = 50
+APPLIED_TOO = (
+    "its record says applied too, as 0.3.x left it, and counts as errored: fake it if all is done,"
+    " else retry it"
+)
 MAX_EVENTS = 100
 
 
@@ -234,6 +238,8 @@ def _note(
         notes.append("its code changed since the run started")
     if record is not None and record.has_error:
         notes.append(record.last_error)
+        if record.is_applied:
+            notes.append(APPLIED_TOO)
     return "; ".join(filter(None, notes))
 
 
@@ -241,8 +247,7 @@ def is_code_changed(migration: BaseMigration, run: Run) -> bool:
     """Tell whether a run that has not succeeded would go on with other code than it began with."""
     if run.status not in status.LIVE and run.status != status.FAILED:
         return False
-    now = code_hash(migration)
-    return bool(run.code_hash and now) and run.code_hash != now
+    return is_other_code(migration, run.code_hash)
 
 
 def _state(record: MigrationRecord | None, run: Run | None, *, is_broken: bool) -> str:
@@ -345,7 +350,11 @@ def status_of(key: str, db_alias: str) -> MigrationStatus:
     Raises:
         django.db.Error: when the database does not answer.
     """
-    return _detail(db_alias, [key], with_past=False).statuses[key]
+    found = _detail(db_alias, [key], with_past=False).statuses[key]
+    if found.run is None or found.progress is None or found.run.status != status.SUCCEEDED:
+        return found
+    rows = _rows_of(db_alias, [found.run.id]).get(found.run.id, 0)
+    return replace(found, progress=_with_rows(found.progress, rows))
 
 
 def look_at_run(run_id: uuid.UUID, db_alias: str) -> Answer[MigrationStatus | None]:
@@ -468,5 +477,4 @@ def _milliseconds(moment: datetime | None) -> int | None:
 
 
 def _with_rows(progress: Progress, rows: int) -> Progress:
-    values: dict[str, Any] = {**vars(progress), "rows_done": rows}
-    return Progress(**values)
+    return replace(progress, rows_done=rows)

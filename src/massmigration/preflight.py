@@ -100,7 +100,8 @@ def _problem(question: Callable[[], object]) -> str:
 
 def _guarantee(migration: BaseMigration, alias: str) -> tuple[bool | None, str]:
     try:
-        is_ours = isinstance(migration.get_backend(), QueueBackend)
+        backend = migration.get_backend()
+        is_ours = isinstance(backend, QueueBackend) and not backend.is_foreign(migration)
         is_custom = type(migration).launch is not BaseMigration.launch
         if not is_ours or is_custom or migration.kind == "custom":
             return None, ""

@@ -89,12 +89,26 @@ def outermost(alias: str) -> Iterator[BaseDatabaseWrapper]:
     try:
         with transaction.atomic(using=alias, durable=True):
             yield connection
-    except Exception:
+    except BaseException as error:
+        if is_nested(alias):
+            _end_blocks(connection)
+        elif not isinstance(error, Exception):
+            # A KeyboardInterrupt may have come between a statement and its answer.
+            connection.close()
         raise
-    except BaseException:
-        # A KeyboardInterrupt may have come between a statement and its answer.
-        connection.close()
-        raise
+
+
+def _end_blocks(connection: BaseDatabaseWrapper) -> None:
+    """Make the connection usable again after user code entered a block and never left it.
+
+    Django then takes the end of our block for that of theirs, and closing a connection inside of a
+    block leaves it closed for good.
+    """
+    connection.in_atomic_block = False
+    connection.savepoint_ids = []
+    connection.atomic_blocks = []
+    connection.needs_rollback = False
+    connection.close()
 
 
 def savepoint(alias: str) -> AbstractContextManager[object]:

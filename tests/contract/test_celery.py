@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
 from massmigration.testing.contract import BrokerContract
+from massmigration.testing.contract.project import WAITING
 from tests import servers
 from tests.contract.support import need
 
 need("celery", "redis")
+
+ROWS = 300
+ABOUT_HALF = 0.65
 
 CELERY = [sys.executable, "-m", "celery", "-A", "tests.contract.celery_app"]
 
@@ -39,3 +44,25 @@ class TestCelery(BrokerContract):
 
     def restart_broker(self, project):
         servers.running("redis").restart("immediate")
+
+    @pytest.mark.slow
+    def test_two_hosts_take_about_half_the_time_of_one(self, project):
+        seconds = {hosts: self.seconds_with(project, hosts) for hosts in (1, 2)}
+
+        share = seconds[2] / seconds[1]
+        print(f"{seconds[1]:.1f} s with one, {seconds[2]:.1f} s with two: {share:.2f} of it")
+        assert share < ABOUT_HALF
+
+    def seconds_with(self, project, hosts):
+        """Give how long so many workers, each with one process, take for rows that wait."""
+        project.workers(hosts)
+        project.begin(WAITING, 5_000)
+        while len(set(project.state(WAITING)["workers"])) < hosts:
+            time.sleep(0.1)  # they are starting
+        project.site.do("act", action="cancel", name=WAITING)
+        project.wait_until_nobody_works(WAITING)
+        project.site.do("fill", rows=ROWS)
+        started = time.monotonic()
+        project.site.do("launch", name=WAITING)
+        project.wait_for(WAITING, "applied")
+        return time.monotonic() - started

@@ -72,6 +72,15 @@ class Command:
         return not self.expected or re.fullmatch(pattern, " ".join(printed.split())) is not None
 
 
+def follow(step: File | Command, folder: Path) -> None:
+    """Do what a page says at one place, and compare what is printed with what it says."""
+    if isinstance(step, File):
+        step.write(folder)
+        return
+    printed = step.run(folder)
+    assert step.fits(printed), f"$ {step.line}\n{printed}\n--- the page says ---\n{step.expected}"
+
+
 def steps(page: str) -> list[File | Command]:
     """Give what a page asks its reader to do, in order.
 

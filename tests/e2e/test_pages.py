@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 NAMES = "/migrations/detail/atlas:0001_plain_names"
+LONG = "press:0004_move_all_photos_of_articles_from_before_the_archive_to_the_archive"
 CHECK = "/migrations/detail/atlas:0003_check_population"
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -160,8 +161,8 @@ def test_an_error_its_row_and_a_retry(site, open_page):
 def test_a_dead_worker_shows_as_stalled(site, open_page):
     site.start_worker()
     page = open_page("ann")
-    launch(page, "atlas:0001_plain_names")
-    page.goto(f"{NAMES}/default/")
+    launch(page, "atlas:0001_plain_names", "archive")
+    page.goto(f"{NAMES}/archive/")
     expect(badge(page)).to_have_text("running", timeout=30_000)
 
     site.stop_worker(kill=True)
@@ -226,6 +227,11 @@ def test_axe_finds_nothing(site, other_site, open_page, words, scheme):
         "/migrations/detail/press:0003_photos/default/",
         "/migrations/run/atlas:0004_drop_duplicates/default/",
         "/migrations/delete/atlas:0001_plain_names/default/",
+        "/migrations/fake/press:0003_photos/default/",
+        "/migrations/cancel/press:0001_export/default/",
+        "/migrations/detail/press:0002_headlines/default/",
+        "/migrations/manage/?status=paused",
+        *([f"{NAMES}/offline/"] if "offline" in words else []),
     ):
         page.goto(path)
         for each in page.locator("summary").all():
@@ -251,6 +257,26 @@ def test_narrow_screens_need_no_scrolling_sideways(site, other_site, open_page, 
         )
         assert excess <= 0, path
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+@pytest.mark.parametrize("width", [360, 1180])
+def test_long_names_and_errors_leave_room_for_the_rest(site, open_page, width):
+    site.start_worker()
+    page = open_page("ann", viewport={"width": width, "height": 740})
+    fake(page, "atlas:0002_sizes", "default")
+    launch(page, LONG)
+    wait_for(site, "default", "has_error")
+
+    page.goto("/migrations/manage/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    name = page.get_by_role("link", name="0001_plain_names", exact=True).first.bounding_box()
+    assert name["height"] < 40  # on one line
+    page.goto(f"/migrations/detail/{LONG}/default/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for node in page.locator(".mm-node").all():
+        box = node.bounding_box()
+        assert box["width"] > 150
+        assert box["height"] < 90
 
 
 def test_the_keyboard_is_enough(site, open_page):
@@ -343,3 +369,15 @@ def test_right_to_left(site, other_site, open_page):
     table = page.locator(".mm-matrix").bounding_box()
     name = page.locator(".mm-matrix .mm-name").first.bounding_box()
     assert name["x"] + name["width"] > table["x"] + table["width"] - 20
+    for place, path in ((".mm-name bdi", "/migrations/manage/"), (".mm-graph-self code", NAMES)):
+        page.goto(path if path.endswith("/") else f"{path}/default/")
+        # 0001_plain_names, not plain_names_0001.
+        first, last = page.locator(place).first.evaluate(
+            """each => [0, each.textContent.length - 1].map((at) => {
+                const range = document.createRange();
+                range.setStart(each.firstChild, at);
+                range.setEnd(each.firstChild, at + 1);
+                return range.getBoundingClientRect().x;
+            })"""
+        )
+        assert first < last

@@ -51,7 +51,7 @@ def test_once_does_all_that_waits_in_any_app_and_ends(alias):
     assert (result.code, result.error) == (0, "")
     assert values(alias) == [1] * 40
     assert set(Run.objects.using(alias).values_list("status", flat=True)) == {"succeeded"}
-    assert f"shop:0001_add_one on {alias}: applied" in result.out
+    assert f"shop:0001_add_one on {alias}: applied, 40 rows" in result.out
 
 
 def test_once_with_a_migration_that_fails_does_the_others_and_ends_with_1(alias):

@@ -6,13 +6,14 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 
 from massmigration import api, signals
-from massmigration.engine import planning
+from massmigration.engine import planning, slices
 from massmigration.migrations import BatchMigration, MapperMigration, SimpleMigration
 from massmigration.models import Event, MigrationRecord, Run, Shard
+from tests.integration.commands import command
 from tests.integration.support import AddOne, make_items, values
 from tests.project.shop.models import Item
 
@@ -208,3 +209,65 @@ def test_on_sqlite_the_number_of_rows_is_known_after_analyze(alias, register):
         cursor.execute("DELETE FROM sqlite_stat1")
 
     assert run.rows_expected == 50
+
+
+class LeavesABlockOpen(AddOne):
+    def operation(self, obj, db_alias):
+        transaction.atomic(using=db_alias).__enter__()
+        super().operation(obj, db_alias)
+
+
+def test_an_operation_that_leaves_a_block_of_its_own_open_is_a_failed_row(alias, register):
+    make_items(alias, 3)
+
+    assert api.run(register(LeavesABlockOpen), alias).state == "failed"
+
+    assert values(alias) == [0, 0, 0]
+    assert not connections[alias].in_atomic_block
+    make_items(alias, 1)
+    assert len(values(alias)) == 4, "the connection can be used again"
+
+
+class Exits(AddOne):
+    """Ends the process at its twentieth row."""
+
+    def operation(self, obj, db_alias):
+        if obj.name == "item 20":
+            raise SystemExit(5)
+        super().operation(obj, db_alias)
+
+
+def test_an_operation_that_ends_every_worker_fails_after_some_of_them(alias, register, caplog):
+    make_items(alias, 30)
+    migration = register(Exits)
+    ends = 0
+
+    while ends < 100:
+        try:
+            driven = api.run(migration, alias)
+            break
+        except SystemExit:
+            ends += 1
+
+    assert "SystemExit: 5 ends the worker" in caplog.text
+    assert driven.state == "failed"
+    assert slices.DEATHS_AT_ONE_BATCH <= ends <= slices.DEATHS_AT_ONE_BATCH + 10
+    assert values(alias) == [1] * 20 + [0] * 10
+    assert "workers died or gave up" in Run.objects.using(alias).get().error_message
+
+
+@pytest.mark.db("sqlite")
+def test_run_and_worker_say_that_an_operation_ended_them(register):
+    make_items("default", 30)
+    migration = register(Exits)
+
+    result = command("run", "shop", "0900", "--database", "default")
+
+    assert (result.code, values("default")) == (1, [0] * 30)
+    assert "shop:0900_test ended this process on default (SystemExit: 5)" in result.error
+    assert "massmigration run shop 0900_test --database default" in result.error
+
+    result = command("worker", "--once", "--database", "default")
+
+    assert result.code == 1
+    assert f"The code of {migration.key} on default ended this worker" in result.error

@@ -68,6 +68,11 @@ def apply(operation, alias, *, collect_sql=False, backwards=False):
         return getattr(editor, "collected_sql", None)
 
 
+def execute(alias, statement):
+    with connections[alias].cursor() as cursor:
+        cursor.execute(statement)
+
+
 def record(alias):
     return MigrationRecord.objects.using(alias).filter(key=KEY).first()
 
@@ -309,6 +314,24 @@ def test_our_tables_come_with_the_migration_that_the_sentence_names():
     state = loader.project_state([OUR_TABLES])
     names = {"migrationrecord", "run", "shard", "event"}
     assert names <= {name for label, name in state.models if label == "massmigration"}
+
+
+def test_an_inline_run_wants_no_more_tables_than_those(alias, register):
+    """`migrate` may order our later migrations after the one that waits."""
+    make_items(alias, 3)
+    later = ("massmigration_trace", "massmigration_ticket")
+    for table in later:
+        execute(alias, f"ALTER TABLE {table} RENAME TO away_{table}")
+    try:
+        register(Fails)
+        with pytest.raises(MassMigrationRequired, match="failed inline"):
+            apply(require(run_inline_below=10), alias)
+        register(AddOne)
+        apply(require(run_inline_below=10), alias)
+        assert values(alias) == [1] * 3
+    finally:
+        for table in later:
+            execute(alias, f"ALTER TABLE away_{table} RENAME TO {table}")
 
 
 def test_it_is_described_named_and_written():

@@ -106,6 +106,8 @@ def test_a_launch_by_other_code_is_logged_with_the_user(register, client):
 
     user = client.session["_auth_user_id"]
     assert ("launch asked for", f"operator ({user})") in events()
+    assert Run.objects.get().requested_by == f"operator ({user})"
+    assert f"operator ({user})" in client.get(url("manage")).content.decode()
 
 
 @pytest.mark.parametrize("run_at", ["enqueued", "paused"])

@@ -6,6 +6,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import connections
 from django.test import override_settings
 from django.urls import path
+from django.utils import translation
 
 from massmigration import api
 from massmigration.admin import MigrationRecordAdmin
@@ -50,6 +51,19 @@ def test_the_list_shows_states_and_the_button(register, client):
     assert "gone:0001_away" in text
     assert '<td class="field-state">applied</td>' in text
     assert '<td class="field-state">failed</td>' in text
+
+
+def test_the_list_and_a_record_are_translated(client):
+    MigrationRecord.objects.create(key="gone:0001_away", is_applied=True)
+
+    pages = [LIST, f"{LIST}gone_3A0001_5Faway/change/"]
+    with translation.override("de"):
+        text = "".join(client.get(page).content.decode() for page in pages)
+
+    for english in ("Initiated at", "Applied at", "was faked", "app label", "By app"):
+        assert english not in text
+    for german in ("Begonnen", "Angewendet am", "Nach App"):
+        assert german in text
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,46 @@ def test_manage_filters_by_app_status_and_text(register, client):
     assert b"No migration fits." in client.get(url("manage"), {"q": HOSTILE}).content
 
 
+def test_the_form_of_the_filter_names_what_it_filters_by(register, client):
+    register(Nothing)
+
+    for query, chosen in (
+        ({"status": "paused"}, '<option value="paused" selected>paused</option>'),
+        ({"status": "no-such"}, '<option value="no-such" selected>no-such</option>'),
+        ({"app": "no_such"}, '<option value="no_such" selected>no_such</option>'),
+    ):
+        page = client.get(url("manage"), query)
+        assert page.context["migrations"] == []
+        assert chosen in page.content.decode()
+
+
+def test_a_name_leads_to_its_page_on_the_first_database_that_it_is_for(register, client):
+    class Elsewhere(Nothing):
+        allowed_db_aliases = ["other"]
+
+    register(Nothing)
+    register(Elsewhere, "0901_elsewhere")
+
+    page = client.get(url("manage")).content.decode()
+
+    assert f'<a class="mm-name" href="{url("detail")}"><bdi dir="ltr">0900_test</bdi></a>' in page
+    there = url("detail", "shop:0901_elsewhere", "other")
+    assert f'<a class="mm-name" href="{there}"><bdi dir="ltr">0901_elsewhere</bdi></a>' in page
+
+
+def test_a_message_is_shown_once_inside_of_the_admin_too(register, client):
+    class Second(Nothing):
+        dependencies = [("shop", "0900_test")]
+
+    register(Nothing)
+    register(Second, "0901_second")
+
+    page = client.get(url("run", "shop:0901_second"), follow=True).content.decode()
+
+    assert 'id="header"' in page  # the admin's
+    assert page.count("shop:0901_second depends on shop:0900_test") == 1
+
+
 def test_manage_shows_what_is_running_on_top(register, client):
     make_items("default", 4)
     api.launch(register(AddOne), "default", by="ann (1)")
@@ -102,6 +142,7 @@ def test_broken_files_and_missing_dependencies_are_shown(register, client, monke
         assert b"Boom &lt;script&gt;" in page.content
     text = plain(client.get(url("manage")))
     assert "depends on shop:0898_no_such, which does not exist" in text
+    assert "It depends on nothing" not in plain(client.get(url("detail", "shop:0902_bad")))
     detail = client.get(url("detail"))
     assert [node.state.code for node in detail.context["dependencies"]] == ["missing"]
 
@@ -138,6 +179,9 @@ def test_a_database_that_does_not_answer_is_shown_as_such(register, client, monk
     detail = client.get(url("detail", db_alias="other"))
     assert detail.status_code == 200
     assert "no route &lt;script&gt;" in detail.content.decode()
+    # Nobody knows, so nothing is claimed.
+    assert "It was never run here." not in detail.content.decode()
+    assert "Nothing has happened here yet." not in detail.content.decode()
     acted = client.post(url("run", db_alias="other"), follow=True)
     assert "no route &lt;script&gt;" in acted.content.decode()
 
@@ -338,6 +382,7 @@ def test_an_external_run_is_never_stalled(register, client):
 
     assert page.context["page"].state.code == "external"
     assert page.context["page"].progress.percent is None
+    assert page.context["page"].progress.advice.tone == "quiet"  # nothing is wrong with it
 
 
 def test_the_run_page_says_what_is_promised_and_why(register, client):

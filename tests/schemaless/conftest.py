@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connections
+from django.db import OperationalError, connections
 
 from tests import servers
 
@@ -41,6 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(msg)
     config.stash[selected_key] = selected
     config.stash[missing_key] = {}
+    # What a backend's own code warns of is not ours to mend.
+    ignored = "ignore:The 'warn' method is deprecated:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", ignored)
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         return  # it only hands out work
     os.environ["MM_TEST_DIR"] = str(servers.session_directory() / "sqlite")
@@ -91,6 +95,20 @@ def migrated() -> None:
             call_command("migrate", database=name, run_syncdb=True, verbosity=0)
 
 
+def empty(rows: Any) -> None:
+    """Delete all rows; a killed process may still have some locked, until that times out."""
+    until = time.monotonic() + 90
+    while True:
+        try:
+            while keys := list(rows.values_list("pk", flat=True)[:300]):
+                rows.filter(pk__in=keys).delete()
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
+
+
 @pytest.fixture
 def alias(request: pytest.FixtureRequest, migrated: None) -> Iterator[str]:
     """The database under test, with empty tables; the test runs once for each."""
@@ -101,9 +119,7 @@ def alias(request: pytest.FixtureRequest, migrated: None) -> Iterator[str]:
         pytest.skip(sentence)
     for label in ("massmigration", "store"):
         for model in apps.get_app_config(label).get_models():
-            rows = model._base_manager.using(request.param)
-            while keys := list(rows.values_list("pk", flat=True)[:300]):
-                rows.filter(pk__in=keys).delete()
+            empty(model._base_manager.using(request.param))
     yield request.param
     connections.close_all()
 

@@ -16,6 +16,7 @@ OPTIONAL = {
     "djangae",
     "gcloudc",
     "google",
+    "pymongo",
     "pytest",
     "rq",
 }

@@ -57,6 +57,18 @@ def test_the_rate_now_is_that_of_the_last_seconds():
     assert round(pace([*slow, *fast]).current) == 50
 
 
+def test_the_moment_after_a_point_is_no_step_of_its_own():
+    points = [(2_000, 200, False), (4_000, 400, False)]
+
+    idle = pace(points, now=4_010, rows=400)
+    busy = pace(points, now=4_010, rows=500, is_moving=False)
+
+    assert [(step.end, step.rows) for step in idle.steps] == [(2_000, 200), (4_010, 200)]
+    assert [(step.end, step.rows) for step in busy.steps] == [(2_000, 200), (4_010, 300)]
+    assert max(step.rate for step in busy.steps) < 150
+    assert [step.end for step in pace(points, now=6_000, rows=400).steps] == [2_000, 4_000, 6_000]
+
+
 def test_nothing_is_said_of_a_run_that_was_not_taken_up():
     assert pace([], started=None).average is None
     assert pace([], started=0).steps == ()

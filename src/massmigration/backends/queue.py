@@ -59,6 +59,14 @@ class QueueBackend(BackendBase):
         It is called after the commit. Any exception means that the message is not sent.
         """
 
+    def is_foreign(self, migration: BaseMigration) -> bool:
+        """Tell whether the migration's work is done by code that is not ours.
+
+        Nothing is promised for it then, and its runs cannot be paused.
+        """
+        del migration
+        return False
+
     def check(self) -> list[str]:
         """Say what is wrong with the queue's configuration, a sentence each; [] for nothing.
 
@@ -81,6 +89,15 @@ class QueueBackend(BackendBase):
         self.start(migration, db_alias)
 
     # Shared by all queues --------------------------------------------------------------------
+
+    def starts(self, migration: BaseMigration) -> bool:
+        """Tell whether `start` is all that launching the migration comes to.
+
+        Not where it names a method of the project's own, or a subclass overrides the contract's.
+        """
+        name = migration.backend_method
+        ours = {"run_simple", "run_mapper", "run_batch"}
+        return name in ours and getattr(type(self), name) is getattr(QueueBackend, name)
 
     def start(
         self, migration: BaseMigration, db_alias: str, *, by: str = "", restart: bool = False

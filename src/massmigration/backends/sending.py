@@ -52,7 +52,8 @@ def send(backend: QueueBackend, migration: BaseMigration, alias: str, run: Run) 
         QueueUnreachable: when the queue takes none.
     """
     if not backend.carries_messages:
-        message = Message(alias, run.id, params=migration.get_backend_params())
+        params = migration.get_backend_params()
+        message = Message(alias, run.id, migration_key=migration.key, params=params)
         transaction.on_commit(lambda: backend.enqueue(message), using=alias)
         return 1
     wanted = _wanted(backend, migration, alias, run)
@@ -102,7 +103,7 @@ def post(backend: QueueBackend, run: Run, message: Message, delay: float = 0.0) 
     """
     migration = installed(run.migration_key)
     params = {} if migration is None else migration.get_backend_params()
-    message = replace(message, params=params)
+    message = replace(message, migration_key=run.migration_key, params=params)
     transaction.on_commit(lambda: _enqueue(backend, run, message, delay), using=message.db_alias)
 
 

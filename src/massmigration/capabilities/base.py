@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     M = TypeVar("M", bound=Model)
 
-BulkUpdate = Literal["unnest", "derived", "executemany", "django", "together", "single"]
+BulkUpdate = Literal[
+    "unnest", "derived", "executemany", "django", "documents", "together", "single"
+]
 
 
 class Database:
@@ -31,6 +33,9 @@ class Database:
 
     sql = True
     """Whether it takes SQL."""
+
+    tables = True
+    """Whether tables are made before rows are written to them."""
 
     has_clock = True
     """Whether it says its time to all who ask.
@@ -48,6 +53,9 @@ class Database:
 
     joins = True
     """Whether a queryset may follow relations to other tables, or compute."""
+
+    text_search = True
+    """Whether rows can be found by a part of a text."""
 
     descending_keys = True
     """Whether rows can be read from the highest key down."""
@@ -86,8 +94,9 @@ class Database:
 
     `unnest`: one UPDATE from arrays; `derived`: one UPDATE joined with a list of literals;
     `executemany`: one prepared UPDATE for each row, where there is no way to the server;
-    `django`: `QuerySet.bulk_update`; `together`: one UPDATE for each row, sent in one commit of at
-    most `max_rows_written`; `single`: one UPDATE for each row.
+    `django`: `QuerySet.bulk_update`; `documents`: MongoDB's command for many; `together`: one
+    UPDATE for each row, sent in one commit of at most `max_rows_written`; `single`: one UPDATE for
+    each row.
     """
 
     values_in_union = False

@@ -15,7 +15,9 @@ class Datastore(Schemaless):
 
     combined_filters = False
     unindexed_filters = False
+    tables = False
     joins = False
+    text_search = False
     bulk_update: BulkUpdate = "together"
     max_rows_written = 200  # of 500 that the service takes in one commit
     lost_errors = frozenset(

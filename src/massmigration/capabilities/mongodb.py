@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from massmigration.capabilities.schemaless import Schemaless
+
+if TYPE_CHECKING:
+    from massmigration.capabilities.base import BulkUpdate
 
 
 class MongoDB(Schemaless):
     """MongoDB has a clock, joins and expressions; our records need no replica set there."""
 
     has_clock = True
+    bulk_update: BulkUpdate = "documents"
     lost_errors = frozenset(
         {
             "AutoReconnect",

@@ -180,8 +180,13 @@ class BaseMigration:
         """Give its record on this database, or None."""
         return MigrationRecord.objects.using(db_alias).filter(key=self.key).first()
 
-    def mark_as_started(self, db_alias: str) -> uuid.UUID:
+    def mark_as_started(self, db_alias: str, *, by: str = "", restart: bool = False) -> uuid.UUID:
         """Create the record of an attempt whose work is done by your own code.
+
+        Args:
+            db_alias: the database.
+            by: who asks for it.
+            restart: replace the record of an attempt that failed or was cancelled.
 
         Returns:
             The id of the attempt.
@@ -197,7 +202,7 @@ class BaseMigration:
             code_hash=code_hash(self),
         )
         with joinable(db_alias):
-            run = launching.launch(db_alias, plan)
+            run = launching.launch(db_alias, plan, by=by, restart=restart)
         notices.started(db_alias, run)
         return run.id
 

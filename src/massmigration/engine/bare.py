@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, cast
 
 from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
@@ -10,6 +9,7 @@ from massmigration.engine import reading, rowkeys, steps, weighing
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.heartbeat import Heartbeat
 from massmigration.engine.steps import Outcome
+from massmigration.engine.stopwatch import Stopwatch
 from massmigration.recorder import leases
 from massmigration.transactions import outermost
 
@@ -54,7 +54,7 @@ def run_ranged(
     with outermost(task.alias):
         shard = steps.hold(task).shard
     window = steps.window(task, shard, pacer)
-    started = time.monotonic()
+    stopwatch = Stopwatch()
     done, last, stopped = 0, None, False
     failure: RowFailed | None = None
     with Heartbeat(task.alias, shard) as heartbeat:
@@ -84,7 +84,7 @@ def run_ranged(
                 done, failure = _write_as_far_as_possible(watch, done, failure)
             if stopped or failure is not None:
                 last = keys[done - 1] if done else None
-    work = time.monotonic() - started
+    work = stopwatch.seconds()
     heartbeat.check()
     unfinished = stopped or failure is not None
     is_last = last is None and not unfinished

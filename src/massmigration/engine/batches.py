@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager, nullcontext
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +14,7 @@ from massmigration.engine import reading, rowkeys, steps, weighing
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.points import reach
 from massmigration.engine.steps import Outcome, RunStopped
+from massmigration.engine.stopwatch import Stopwatch
 from massmigration.engine.tasks import Task, hold_seconds
 from massmigration.guards import Guard, guarded
 from massmigration.recorder import finishing
@@ -56,7 +56,7 @@ def run_ranged(task: Task, source: Source, pacer: Pacer, writer: Writer | None =
     """
     migration = cast("RangedMigration", task.migration)
     with _batch_transaction(task) as shard, _data_transaction(task, source.alias):
-        started = time.monotonic()
+        stopwatch = Stopwatch()
         with guarded(source.alias) as guard:
             if isinstance(migration, BatchMigration):
                 done, last, hit_rows = steps.operate_on_range(
@@ -75,7 +75,7 @@ def run_ranged(task: Task, source: Source, pacer: Pacer, writer: Writer | None =
                     _set_and_write(mapper, task.alias, batch.rows, writer, guard)
                 done, last, hit_rows = len(batch.rows), batch.last, batch.hit_rows
             reach("after operation")
-        work = time.monotonic() - started
+        work = stopwatch.seconds()
         is_last = last is None
         cursor = shard.end_key if is_last else rowkeys.encode(source.model, last)
         steps.checkpoint(task, shard, cursor, rows=done, is_open=not is_last, pacer=pacer)

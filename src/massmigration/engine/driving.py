@@ -16,8 +16,9 @@ from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, slices, splitting
 from massmigration.engine.points import reach
 from massmigration.engine.tasks import ClaimReport, Options, Task, sleep
+from massmigration.loading.digest import code_hash, is_other_code
 from massmigration.models import Run, Shard
-from massmigration.recorder import control, finishing, leases
+from massmigration.recorder import control, events, finishing, leases
 from massmigration.recorder.control import failure_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def work_on(alias: str, run: Run, owner: str, options: Options) -> slices.SliceR
         if options.on_claim is not None:
             taken_from = identity.describe(candidate.owner) if candidate.owner else ""
             options.on_claim(ClaimReport(alias, run, shard, taken_from))
+        _note_other_code(alias, run, migration, owner)
         task = Task(alias=alias, run=run, shard=shard, migration=migration, owner=owner)
         result = slices.run_slice(task, options)
         if result.state == slices.DONE:
@@ -201,6 +203,20 @@ def _claim(alias: str, candidate: Shard, owner: str, run: Run) -> Shard | None:
     if shard is not None and candidate.owner:
         notices.taken_over(alias, run, identity.describe(owner))
     return shard
+
+
+def _note_other_code(alias: str, run: Run, migration: BaseMigration, owner: str) -> None:
+    """Log, once for each state of the file, that a run goes on with other code than it began with.
+
+    The rows before the cursor were done by the code before: who looks for the reason of a
+    difference finds it here.
+    """
+    if not is_other_code(migration, run.code_hash):
+        return
+    text = f"SHA-256 {code_hash(migration)[:12]}; the run began with {run.code_hash[:12]}"
+    by = identity.describe(owner)
+    if events.add_once(alias, run.migration_key, run.id, "code changed", by, text):
+        notices.code_changed(alias, run)
 
 
 def _split(alias: str, run: Run, migration: BaseMigration) -> Shard | None:

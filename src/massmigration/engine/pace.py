@@ -71,7 +71,7 @@ def pace_from(
         known.insert(0, (started, 0, False))
     if known and (is_moving or rows > known[-1][1]) and now > known[-1][0]:
         known.append((now, rows, False))
-    steps = tuple(_steps(known, interval))
+    steps = _with_whole_tail(_steps(known, interval), interval)
     worked = [step for step in steps if not step.is_rest]
     seconds = sum(step.end - step.start for step in worked) / 1000
     average = sum(step.rows for step in worked) / seconds if seconds > 0 else None
@@ -81,6 +81,19 @@ def pace_from(
     if is_moving and speed and rows_expected is not None and rows_expected > rows:
         left = (rows_expected - rows) / speed
     return Pace(current, average, left, steps)
+
+
+def _with_whole_tail(steps: list[Step], interval: int) -> tuple[Step, ...]:
+    """Add what came after the last point to the step before it, while it is short.
+
+    A moment after a point no batch has ended yet, or one has just: a rate of it alone says nothing.
+    """
+    if len(steps) < 2:
+        return tuple(steps)
+    before, last = steps[-2:]
+    if last.end - last.start >= interval or before.is_rest or last.is_rest:
+        return tuple(steps)
+    return (*steps[:-2], Step(before.start, last.end, before.rows + last.rows, is_rest=False))
 
 
 def _steps(points: list[Point], interval: int) -> list[Step]:

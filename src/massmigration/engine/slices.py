@@ -17,6 +17,7 @@ from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import bare, batches, rowkeys, steps
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.sources import Source, source_of
+from massmigration.engine.stopwatch import Stopwatch
 from massmigration.engine.tasks import (
     BatchReport,
     Options,
@@ -125,19 +126,24 @@ class _Slice:
         """Do one batch; True when it was the shard's last."""
         task = self.task
         task.batch_number = None
-        started = time.monotonic()
+        started, stopwatch = time.monotonic(), Stopwatch()
         try:
             outcome = self._work()
         except Exception as error:  # noqa: BLE001 - sorted out there
             self._handle(error)
             return False
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._note_end(error)
+            raise
         seconds = time.monotonic() - started
         self.tries = 0
         self.rows += outcome.rows
         if outcome.is_applied:
             notices.applied(task.alias, task.migration.key, task.run.id)
         if self.pacer is not None:
-            paced = paced_seconds(seconds, outcome.work, self.pacer.target)
+            paced = paced_seconds(stopwatch.seconds(), outcome.work, self.pacer.target)
             self.pacer.record(paced, hit_rows=outcome.hit_rows, is_last=outcome.is_last)
         if self.options.on_batch is not None:
             size = self.pacer.rows if self.pacer else 0
@@ -249,6 +255,20 @@ class _Slice:
                 leases.note_attempt(task.alias, task.shard, pacer.rows, pacer.span)
         logger.info("%s on %s: batch is tried again: %s", task.migration.key, task.alias, error)
         sleep(random.uniform(0.5, 1) * min(2.0, 0.02 * 2**self.tries), self.options.should_stop)  # noqa: S311
+
+    def _note_end(self, error: BaseException) -> None:
+        """Count as a death what ends the worker, such as `sys.exit()` in an operation.
+
+        It may be the word of whoever runs this process, so it is no failed row; but workers that
+        are started again each time must not meet it for ever.
+        """
+        task, what = self.task, f"{type(error).__name__}: {error}".strip(": ")
+        logger.error("%s on %s: %s ends the worker", task.migration.key, task.alias, what)
+        if is_nested(task.alias):
+            return
+        rows, span = (0, 0) if self.pacer is None else (self.pacer.rows, self.pacer.span)
+        with contextlib.suppress(Error):
+            leases.note_attempt(task.alias, task.shard, rows, span)
 
     def _failure(self, error: Exception) -> Failure:
         row = rowkeys.show(error.row) if isinstance(error, RowFailed) else ""

@@ -20,6 +20,7 @@ from django.db.models import BinaryField
 from django.db.models.sql import UpdateQuery
 
 from massmigration import capabilities
+from massmigration.engine.documents import Documents
 from massmigration.engine.rowkeys import pk_fields
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def statement_for(
 ) -> Statement | None:
     """Give what this database does fastest; None where rows are best written otherwise."""
     database = capabilities.of(alias)
+    if database.bulk_update == "documents":
+        return Documents(model, fields, alias) if len(pk_fields(model)) == 1 else None
     table = _Table(model, fields, alias)
     if database.bulk_update == "unnest":
         return _FromArrays(table)

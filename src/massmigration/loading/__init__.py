@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from massmigration.loading.digest import code_hash
+from massmigration.loading.digest import code_hash, is_other_code
 from massmigration.loading.files import (
     MigrationFile,
     find_files,
@@ -25,6 +25,7 @@ __all__ = [
     "code_hash",
     "find_files",
     "installed_app",
+    "is_other_code",
     "is_valid_migration_id",
     "is_valid_migration_name",
     "migration_id_from_filename",

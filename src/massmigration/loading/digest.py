@@ -37,6 +37,12 @@ def code_hash(migration: LoadedMigration) -> str:
     return _hashes[module]
 
 
+def is_other_code(migration: LoadedMigration, began_with: str) -> bool:
+    """Tell whether the migration's file is another one than that of a hash; False if unknown."""
+    now = code_hash(migration)
+    return bool(began_with and now) and began_with != now
+
+
 def _module_of(migration: LoadedMigration) -> ModuleType | None:
     """Find the module of the file; its class may have been imported from elsewhere."""
     config = apps.app_configs.get(migration.app_label)

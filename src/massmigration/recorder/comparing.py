@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -39,6 +41,7 @@ def change(alias: str, model: type[Model], pk: Any, same: Mapping[str, Any], **v
         except Exception as error:
             if attempt == TRIES - 1 or not capabilities.of(alias).is_retryable(error):
                 raise
+            time.sleep(random.uniform(0.5, 1) * 0.05 * 2**attempt)  # noqa: S311
     raise AssertionError
 
 

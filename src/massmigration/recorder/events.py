@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     import uuid
 
 
+def add_once(
+    alias: str, key: str, run_id: uuid.UUID, kind: str, by: str = "", text: str = ""
+) -> bool:
+    """Write an event unless the run has it, with that text; True if it is written now.
+
+    Two at the same moment may both write it: it is a log, and nothing is decided by it.
+    """
+    known = Event.objects.using(alias).filter(run_id=run_id).values_list("kind", "text")
+    if (kind, text) in set(known):
+        return False
+    add(alias, key, run_id, kind, by, text)
+    return True
+
+
 def add(
     alias: str,
     key: str,

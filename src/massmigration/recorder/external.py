@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import connections
 
 from massmigration import capabilities, status
-from massmigration.models import MigrationRecord
+from massmigration.models import MigrationRecord, Run
 from massmigration.recorder import clock, events
 from massmigration.recorder.control import Failure, fail
 from massmigration.recorder.finishing import succeed
@@ -67,6 +67,15 @@ def mark_finished(alias: str, key: str, attempt_uuid: uuid.UUID | None = None) -
             return record.attempt_uuid
 
     return repeat_when_busy(alias, action)
+
+
+def note_who_asked(alias: str, key: str, by: str) -> None:
+    """Write into the log, and into the run if there is one, who had it launched."""
+    events.add(alias, key, None, "launch asked for", by)
+    record = MigrationRecord.objects.using(alias).filter(key=key).first()
+    if record is not None:
+        runs = Run.objects.using(alias).filter(id=record.attempt_uuid, requested_by="")
+        repeat_when_busy(alias, lambda: runs.update(requested_by=by[:250]))
 
 
 def hold_attempt(alias: str, key: str, attempt_uuid: uuid.UUID) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from django.db import IntegrityError
+from django.db import Error, IntegrityError
 
 from massmigration import capabilities, status
 from massmigration.exceptions import MigrationAlreadyStarted
@@ -69,8 +70,8 @@ def _launch(alias: str, plan: Plan, *, by: str, restart: bool) -> Run:
             run = _create_run(alias, plan, run_id, found, by)
         else:
             _check_record(alias, plan.key, found, restart=restart)
-            run = _create_run(alias, plan, run_id, found, by)
             try:
+                run = _create_run(alias, plan, run_id, found, by)
                 _claim_record(alias, plan.key, run_id, found, restart=restart, by=by)
             except Exception:
                 if not _is_of(alias, plan.key, run_id):
@@ -167,9 +168,13 @@ def _is_of(alias: str, key: str, run_id: uuid.UUID) -> bool:
 
 
 def _remove_run(alias: str, run_id: uuid.UUID) -> None:
-    """Take back a run whose launch was refused after it was written."""
-    Shard.objects.using(alias).filter(run_id=run_id).delete()
-    Run.objects.using(alias).filter(id=run_id).delete()
+    """Take back a run whose launch was refused after it was written.
+
+    What cannot be deleted now has no record, so it does nothing and is ended by who looks.
+    """
+    with suppress(Error):
+        repeat_when_busy(alias, Shard.objects.using(alias).filter(run_id=run_id).delete)
+        repeat_when_busy(alias, Run.objects.using(alias).filter(id=run_id).delete)
 
 
 def _check_record(alias: str, key: str, found: Locked, *, restart: bool) -> None:

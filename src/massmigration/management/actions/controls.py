@@ -10,7 +10,7 @@ from django.db import Error
 
 from massmigration import api
 from massmigration.aliases import managed_aliases
-from massmigration.exceptions import StillWorking, WrongState
+from massmigration.exceptions import MigrationNotFound, StillWorking, WrongState
 from massmigration.loading import store
 from massmigration.management import exit_codes
 from massmigration.management.actions import detaching, parsing, targets
@@ -56,7 +56,7 @@ class ControlAction:
         for alias in places:
             try:
                 done = self.act(key, alias, targets.who())
-            except WrongState as error:
+            except (WrongState, MigrationNotFound) as error:
                 refusals.append(str(error))
                 continue
             except StillWorking as error:
@@ -69,6 +69,7 @@ class ControlAction:
             out.event(self.name, text, migration=key, database=alias)
             migration = store.by_key.get(key)
             if self.needs_worker and migration is not None:
+                detaching.warn_of_other_code(out, migration, alias)  # type: ignore[arg-type]
                 detaching.warn_without_worker(out, migration, alias)  # type: ignore[arg-type]
         if failures or len(refusals) == len(places):
             raise CommandError("\n".join([*failures, *refusals]), returncode=exit_codes.FAILED)
@@ -93,7 +94,8 @@ def _cancel(key: str, alias: str, by: str) -> str:
 
 
 def _retry(key: str, alias: str, by: str) -> str:
-    api.retry(key, alias, by=by)
+    if not api.retry(key, alias, by=by):
+        return "launched from the beginning: 0.3.x kept no place from which it could go on."
     return "goes on where it failed, as soon as a worker takes it up."
 
 

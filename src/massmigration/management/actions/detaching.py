@@ -45,7 +45,16 @@ def detach(out: Output, migration: BaseMigration, alias: str, *, restart: bool) 
             return
         whom = "its own code" if migration.kind == "custom" else migration.backend_str
         out.event("launched", f"{key} on {alias} is left to {whom}.", **facts)
+    warn_of_other_code(out, migration, alias)
     warn_without_worker(out, migration, alias)
+
+
+def warn_of_other_code(out: Output, migration: BaseMigration, alias: str) -> None:
+    """Say it where a run goes on with other code than it began with."""
+    run = api.status_of(migration.key, alias).run
+    if run is not None and api.is_code_changed(migration, run):
+        text = f"{migration.key} on {alias} goes on with other code than it began with."
+        out.event("code changed", text, migration=migration.key, database=alias)
 
 
 def warn_without_worker(out: Output, migration: BaseMigration, alias: str) -> None:

@@ -127,7 +127,15 @@ class _Session:
                 return replace(driven, state=state)
 
     def _drive(self) -> api.Driven:
-        driven = api.run(self.migration, self.alias, self.request)
+        try:
+            driven = api.run(self.migration, self.alias, self.request)
+        except SystemExit as error:
+            again = targets.command_for("run", self.key, self.alias)
+            msg = (
+                f"The code of {self.key} ended this process on {self.alias} (SystemExit: {error})."
+                f" Its place is kept. When that is mended:  {again}"
+            )
+            raise CommandError(msg, returncode=exit_codes.FAILED) from error
         self.rows += driven.rows
         self.seconds += driven.seconds
         # What is to be done once is done: from here on it is to go on.
@@ -151,6 +159,9 @@ class _Session:
         if self.request.restart or found.run is None or found.progress is None:
             return
         done = wording.count(found.progress.rows_done, "row")
+        if api.is_code_changed(self.migration, found.run):
+            text = f"{self.key} on {self.alias} goes on with other code than it began with."
+            self.display.say("code changed", text, rows=found.progress.rows_done)
         if found.state == "errored":
             row = f" at row {found.run.error_row}" if found.run.error_row else ""
             text = f"{self.key} on {self.alias} failed{row}; it goes on after {done}."

@@ -94,6 +94,7 @@ class _Work:
         self.full_speed = bool(options["full_speed"])
         self.is_orphan = _watch(options.get("parent"))
         self.has_failed = False
+        self.claimed = "a migration"
         self.troubles: dict[str, str] = {}
 
     def run(self) -> None:
@@ -104,8 +105,7 @@ class _Work:
                 databases=self.places,
                 once=self.once,
             )
-            done = api.work(
-                self.places,
+            done = self._work(
                 api.WorkRequest(
                     once=self.once,
                     only=self.only,
@@ -122,7 +122,15 @@ class _Work:
             msg = "Something failed; see `manage.py massmigration status`."
             raise CommandError(msg, returncode=exit_codes.FAILED)
 
+    def _work(self, request: api.WorkRequest) -> int:
+        try:
+            return api.work(self.places, request)
+        except SystemExit as error:
+            msg = f"The code of {self.claimed} ended this worker (SystemExit: {error})."
+            raise CommandError(msg, returncode=exit_codes.FAILED) from error
+
     def _note_claim(self, report: api.ClaimReport) -> None:
+        self.claimed = f"{report.run.migration_key} on {report.alias}"
         self.troubles.pop(report.alias, None)
         taken = f" from {report.taken_from}, which is gone" if report.taken_from else ""
         begins = "goes on" if report.shard.rows_done else "begins"

@@ -19,6 +19,7 @@ FAILING = "0005_failing"
 DEPLOYED = "0006_deployed"
 WIDE = "0007_wide"
 WRONG_PARAMS = "0008_wrong_params"
+WAITING = "0009_waiting"
 
 PATIENCE = 60.0
 ALL_AT_ONCE = 0.25

@@ -8,8 +8,6 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import pytest
-
 from massmigration.testing.contract.backend import BackendContract
 from massmigration.testing.contract.project import SLOW, WIDE
 
@@ -80,8 +78,7 @@ class QueueContract(BackendContract):
 
     def test_other_tasks_get_their_turn(self, project: Project) -> None:
         """While a run would keep the only worker busy for long."""
-        if not self.other_task:
-            pytest.skip("`other_task` names no function that enqueues a task of another kind")
+        assert self.other_task, "Let `other_task` name a function that enqueues another task."
         project.workers(1)
         project.begin(SLOW, 3000)
         project.wait_for_rows(SLOW, 20)

@@ -178,8 +178,14 @@ class Site:
         """Say how many messages a migration may have outstanding on this database."""
         return self._backend().parallel(self._migration(name), self.alias)
 
-    def call(self, path: str, words: list[Any]) -> object:
-        """Call a function of the test project."""
+    def call(self, path: str, words: list[Any]) -> None:
+        """Call a function of the test project; what it gives, such as a task, is left out."""
+        from django.utils.module_loading import import_string  # noqa: PLC0415
+
+        import_string(path)(*words)
+
+    def ask(self, path: str, words: list[Any]) -> Any:
+        """Call a function of the test project, and give what it gives: something for JSON."""
         from django.utils.module_loading import import_string  # noqa: PLC0415
 
         return import_string(path)(*words)

@@ -44,6 +44,7 @@ EVENTS = {
     "failed": gettext_lazy("failed"),
     "applied": gettext_lazy("applied"),
     "taken over": gettext_lazy("taken over"),
+    "code changed": gettext_lazy("code changed"),
     "hook failed": gettext_lazy("hook failed"),
 }
 SOURCES = {
@@ -141,6 +142,7 @@ class DetailView:
     app_label: str
     name: str
     db_alias: str
+    has_code: bool
     description: str
     kind: str
     backend: str
@@ -219,6 +221,7 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         app_label=app_label,
         name=name,
         db_alias=db_alias,
+        has_code=migration is not None,
         description=description_of(migration),
         kind=_kind(migration, run),
         backend=safely(lambda: migration.backend_str) if migration is not None else "",

@@ -79,6 +79,13 @@ class Row:
         return next((line.strip() for line in self.description.splitlines() if line.strip()), "")
 
     @property
+    def url(self) -> str:
+        """Its page on the first database that it is for; "" where no address can hold its key."""
+        cells = self.records_map.values()
+        first = next((cell for cell in cells if cell.state.code != "not-allowed"), None)
+        return first.url if first is not None else next((cell.url for cell in cells), "")
+
+    @property
     def codes(self) -> set[str]:
         """The states that it has on any database."""
         return {cell.state.code for cell in self.records_map.values()}
@@ -163,8 +170,8 @@ def manage(found: Iterable[DatabaseStatus], chosen: Filter) -> Manage:
     return Manage(
         rows=rows,
         databases=[_database(each) for each in databases],
-        apps=sorted({row.app_label for row in all_rows}),
-        states=[state for state in states.ALL if tally[state.code]],
+        apps=sorted({row.app_label for row in all_rows} | ({chosen.app} - {""})),
+        states=_choices(tally, chosen.state),
         counts=[
             Count(state, str(figures.number(tally[state.code])), f"?status={state.code}")
             for state in states.ALL
@@ -176,6 +183,17 @@ def manage(found: Iterable[DatabaseStatus], chosen: Filter) -> Manage:
         total=len(all_rows),
         by_app=list(by_app.items()),
     )
+
+
+def _choices(tally: Counter[str], chosen: str) -> list[State]:
+    """Give the states to filter by: those that there are, and the chosen one though there is none.
+
+    Else the form would say "all" of a page from which an old address left everything out.
+    """
+    found = [state for state in states.ALL if tally[state.code] or state.code == chosen]
+    if chosen and chosen not in states.BY_CODE:
+        found.append(State(chosen, chosen, "quiet", ""))
+    return found
 
 
 def safely(read: Any, otherwise: str = "") -> str:

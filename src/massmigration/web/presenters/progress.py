@@ -29,6 +29,8 @@ class Advice:
     reason: str
     todo: str
     command: str = ""
+    tone: str = "warn"
+    """Its colours: quiet where nothing is wrong."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,7 @@ def _external(run: Run) -> Advice:
     return Advice(
         reason,
         _("It can be cancelled or forgotten here; the other side may go on none the less."),
+        tone="quiet",
     )
 
 

@@ -1,0 +1,1 @@
+"""What code written for 0.3.x relies on: each test states one fact."""

@@ -1,0 +1,1 @@
+"""djangae, Google Cloud Tasks and a web server that runs the tasks."""

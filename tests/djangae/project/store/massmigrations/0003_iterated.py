@@ -1,0 +1,5 @@
+from tests.djangae.project.store.adding import AddOne
+
+
+class Migration(AddOne):
+    backend_params = {"defer_iteration_with_finalize_kwargs": {"_shards": 5}}

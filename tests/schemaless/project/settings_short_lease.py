@@ -1,0 +1,8 @@
+"""Leases that tests can wait for."""
+
+from __future__ import annotations
+
+from tests.schemaless.project.settings import *  # noqa: F403
+
+MASSMIGRATION_LEASE = 1.5
+MASSMIGRATION_POLL_SECONDS = 0.2
