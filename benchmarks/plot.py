@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"hand": "#8c96a3", "ours": "#0b7a53", "peer": "#c2571a"}
 KEY = {"hand": "by hand", "ours": "massmigration", "peer": "other packages"}
-LEFT, WIDTH, ROW, TOP = 340, 900, 24, 62
+LEFT, WIDTH, ROW, TOP = 400, 960, 24, 62
 RIGHT = 90
 
 
