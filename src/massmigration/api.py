@@ -47,7 +47,7 @@ from massmigration.overview import (
     status_of,
 )
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
-from massmigration.recorder import control, external, lookers, pruning
+from massmigration.recorder import control, external, lookers, pairs, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -181,6 +181,7 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
         MigrationError: when it may not be started; the subclass and the text say why.
         CannotRunOnDB: when the database is not allowed or takes no writes.
     """
+    pairs.complete(db_alias)
     planning.check(migration, db_alias)
     is_custom = type(migration).launch is not BaseMigration.launch
     backend = None if is_custom else migration.get_backend()
@@ -256,6 +257,7 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
 
 def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
     """Start, retry or resume, whichever it needs; give the run."""
+    pairs.complete(alias)
     planning.check(migration, alias)
     if request.restart or migration.get_migration_record(alias) is None:
         try:

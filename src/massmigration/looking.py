@@ -16,6 +16,7 @@ from massmigration.backends.queue import QueueBackend
 from massmigration.conf import get_settings
 from massmigration.definitions.installed import all_installed
 from massmigration.exceptions import QueueUnreachable
+from massmigration.recorder import pairs
 from massmigration.transactions import is_nested
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class InPassing:
         """
         sent = 0
         for each in shown:
+            self._complete(each)
             run, progress = each.run, each.progress
             if run is None or progress is None or not progress.stall or not is_on_queue(run):
                 continue
@@ -93,6 +95,18 @@ class InPassing:
             except (Error, QueueUnreachable) as error:
                 logger.warning("%s: its messages are not sent again now: %s", each.key, error)
         return sent
+
+    def _complete(self, each: MigrationStatus) -> None:
+        """Let a record say what its run says, where its writer was cut off in between."""
+        run, record, alias = each.run, each.record, each.db_alias
+        if run is None or record is None or not pairs.is_half(record, run):
+            return
+        if not self._may(f"{alias} {run.id} ends"):
+            return
+        try:
+            pairs.complete(alias, [record])
+        except Error as error:
+            logger.warning("%s: its record is not completed now: %s", each.key, error)
 
     def _may(self, what: str) -> bool:
         now = time.monotonic()

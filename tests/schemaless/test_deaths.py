@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -12,10 +13,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connections
 
 from massmigration import api, capabilities, identity
-from massmigration.exceptions import MigrationAlreadyStarted
+from massmigration.exceptions import MigrationAlreadyStarted, MigrationError
 from massmigration.models import Event, MigrationRecord, Run, Shard
 from massmigration.recorder import comparing, leases, silence, unlocked
 from tests.schemaless.conftest import MANAGE
@@ -260,15 +262,32 @@ def test_a_claim_and_a_checkpoint_whose_answers_were_lost_count(alias, monkeypat
     assert (now.cursor, now.rows_done, now.batch_number) == ("70", 10, 1)
 
 
-def test_a_record_whose_run_had_ended_is_completed_by_who_looks(alias, monkeypatch, manage):
+LOOKERS = {
+    "recover": lambda alias, _migration: api.recover([alias]),
+    "a worker": lambda alias, _migration: api.work_once([alias]),
+    "status": lambda alias, _migration: call_command(
+        "massmigration", "status", "--database", alias, stdout=io.StringIO()
+    ),
+    "run": lambda alias, migration: _refuses(migration, alias),
+}
+
+
+def _refuses(migration, alias):
+    with pytest.raises(MigrationError, match="already applied"):
+        run(migration, alias)
+
+
+@pytest.mark.parametrize("look", LOOKERS.values(), ids=LOOKERS)
+def test_a_record_whose_run_had_ended_is_completed_by_who_looks(alias, monkeypatch, look):
     make(alias, 5)
     migration = known(monkeypatch, Count)
     run(migration, alias)
     half = {"is_applied": False, "applied_at": None, "in_progress": True}
     attempt = record_of(alias).attempt_uuid
     comparing.change(alias, MigrationRecord, KEY, {"attempt_uuid": attempt}, **half)
+    monkeypatch.setattr("massmigration.recorder.control.SETTLE_SECONDS", 0.1)
 
-    api.recover([alias])
+    look(alias, migration)
 
     assert record_of(alias).status() == "APPLIED"
     assert record_of(alias).applied_at == run_of(alias).ended_at

@@ -40,6 +40,11 @@ def complete(alias: str, records: Iterable[MigrationRecord] | None = None) -> in
     return sum(_follow(alias, run) for run in _halves(alias, [run.id for run in halves]))
 
 
+def is_half(record: MigrationRecord, run: Run) -> bool:
+    """Tell whether the run has ended and its record does not say so."""
+    return _is_in_progress(record) and run.status not in status.LIVE
+
+
 def _halves(alias: str, attempts: list[object]) -> list[Run]:
     if not attempts:
         return []
