@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import re
 import time
@@ -569,3 +570,20 @@ def test_get_queryset_is_asked_once_for_each_slice_and_not_for_each_batch(alias,
 
     assert len(asked) <= 5
     assert isinstance(sources.source_of(register(Counted), alias).queryset, models.QuerySet)
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_garbage_collector_rests_only_while_rows_are_read(alias, register, was_on):
+    seen = []
+
+    class Look(AddOne):
+        def operation(self, obj, db_alias):
+            seen.append(gc.isenabled())
+
+    make_items(alias, 3)
+    (gc.enable if was_on else gc.disable)()
+    try:
+        api.run(register(Look), alias)
+        assert (seen, gc.isenabled()) == ([was_on] * 3, was_on)
+    finally:
+        gc.enable()

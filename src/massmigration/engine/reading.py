@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def read(source: Source, window: Window, *, lock: bool) -> Batch:
         return Batch([], None, hit_rows=False)
     can_lock = lock and capabilities.of(source.alias).row_locks
     if source.is_plain and not source.is_filtered:
-        rows = list(_locked(_in(source, window), source, can_lock)[: window.rows])
+        rows = _fetched(_locked(_in(source, window), source, can_lock)[: window.rows])
         full = len(rows) == window.rows
         return Batch(rows, rows[-1].pk if full else None, hit_rows=full)
     return _read_sparse(source, window, lock=can_lock)
@@ -78,7 +79,7 @@ def _read_sparse(source: Source, window: Window, *, lock: bool) -> Batch:
     end = window.end if walked_to is None else walked_to
     rows = ranges.within(source.queryset, after=window.after, end=end).order_by("pk")
     if source.is_plain:
-        found = list(_locked(rows, source, lock)[: window.rows])
+        found = _fetched(_locked(rows, source, lock)[: window.rows])
         full = len(found) == window.rows
         return Batch(found, found[-1].pk if full else walked_to, hit_rows=full)
     if lock:
@@ -95,10 +96,25 @@ def _read_sparse(source: Source, window: Window, *, lock: bool) -> Batch:
         rows = ranges.within(source.queryset, start=first, end=end).order_by("pk")
     # A join may give one object several times: it counts once, and the batch ends with a
     # whole key, because whatever follows with the same key is the same object.
-    read = list(rows[: window.rows + 1])
+    read = _fetched(rows[: window.rows + 1])
     full = len(read) > window.rows
     found = list(_distinct(read))
     return Batch(found, found[-1].pk if full else walked_to, hit_rows=full)
+
+
+def _fetched(rows: QuerySet[Any]) -> list[Any]:
+    """Read rows while the garbage collector rests.
+
+    None of the objects that are made is garbage yet, and walking over them again and again takes
+    a sixth of the time.
+    """
+    was_at_work = gc.isenabled()
+    gc.disable()
+    try:
+        return list(rows)
+    finally:
+        if was_at_work:
+            gc.enable()
 
 
 def _in(source: Source, window: Window) -> QuerySet[Any]:
