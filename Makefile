@@ -26,7 +26,7 @@ test: ## everything but the slow tests, on every database (installs servers if r
 
 schemaless: ## MongoDB, Datastore and Firestore, in environments of their own
 	$(PYTHON) scripts/server_env.py mongo
-	$(PYTHON) scripts/test_schemaless.py $(ARGS)
+	$(PYTHON) scripts/test_schemaless.py -n 2 $(ARGS)
 
 djangae: ## Cloud Tasks through djangae, and tasks of 0.3.9, in environments of their own
 	$(PYTHON) scripts/server_env.py cloud-tasks

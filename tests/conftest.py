@@ -33,8 +33,8 @@ NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
 PORTS = {"postgresql": "MM_TEST_PG_PORT", "mariadb": "MM_TEST_MARIADB_PORT"}
 MANAGE = Path(__file__).parent / "project" / "manage.py"
 
-# They have an environment, settings and servers of their own: `make schemaless`.
-collect_ignore = ["schemaless"]
+# They have environments, settings and servers of their own: `make schemaless djangae`.
+collect_ignore = ["djangae", "schemaless"]
 
 selected_key = pytest.StashKey[list[str]]()
 missing_key = pytest.StashKey[dict[str, str]]()
