@@ -65,8 +65,12 @@ class Takeover:
         assert found["rows"]["abandoned"] == [1] * 5  # its filter leaves out what was done
 
     def test_processes_of_old_go_on_beside_ours(self, scene):
-        assert scene.play("run", "0004_never", old=True) == 302
-        assert states(scene.play(STATUS))["shop:0004_never"] == "applied"
+        code, seen = scene.play_all("run 0004_never", "look", old=True)
+        assert code == 302
+        status, found = scene.play_all(STATUS, "look")
+        assert states(status)["shop:0004_never"] == "applied"
+        assert seen["records"] == found["records"]
+        assert set(seen["pages"].values()) == {200}
 
 
 class TestOnDatastore(Takeover):
