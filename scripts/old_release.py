@@ -1,4 +1,4 @@
-"""Make the environment of 0.3.9 from PyPI, whose database tests/takeover takes over.
+"""Make the environment of 0.3.9 from PyPI, which tests/takeover and tests/djangae take over.
 
 It is `.venv-0.3.9` beside this project. Without a fitting Python that is said loudly.
 """
@@ -16,6 +16,7 @@ PACKAGES = [
     "djangae==2.0.0rc5",
     "django-gcloud-connectors==1.5.0",
     "Django==5.2.*",
+    "gunicorn>=22",
     "psycopg[binary]>=3.1.8",
 ]
 

@@ -4,7 +4,7 @@ Arguments go to pytest; `--make-only` makes the environments and tests nothing. 
 Python nothing is tested and that is said loudly; with MASSMIGRATION_REQUIRE_SERVERS=1 it is a
 failure. MM_WHEEL is a wheel to test, as in the Makefile.
 
-A second environment has 0.3.9 from PyPI: its tasks are taken over, and it is measured against.
+The environment of 0.3.9 from PyPI is made too: what it left is taken over, and it is measured.
 """
 
 from __future__ import annotations
@@ -14,21 +14,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from setup_env import ROOT, install, make, pip, pythons
+import old_release
+from setup_env import ROOT, install, pythons
 
 VENV = ROOT / ".venv-djangae"
-OLD = ROOT / ".venv-djangae-039"
 DJANGO = "5.2"
 PYTHONS = ["3.11", "3.12"]
 EXTRAS = ["test-djangae"]
-OLD_PACKAGES = [
-    "django-mass-migration==0.3.9",
-    "django-gcloud-connectors==1.5.0",
-    "djangae==2.0.0rc5",
-    "Django==5.2.*",
-    "gunicorn>=22",
-    "psycopg[binary]>=3.1.8",
-]
 
 
 def environment() -> Path | None:
@@ -37,7 +29,7 @@ def environment() -> Path | None:
     python = next((version for version in PYTHONS if version in found), None)
     if python is None:
         return None
-    _install_old(python)
+    old_release.main()
     wheel = os.environ.get("MM_WHEEL")
     return install(
         VENV,
@@ -46,16 +38,6 @@ def environment() -> Path | None:
         django=DJANGO,
         wheel=Path(wheel).resolve() if wheel else None,
     )
-
-
-def _install_old(python: str) -> None:
-    stamp = OLD / "massmigration-stamp"
-    wanted = "\n".join([python, *OLD_PACKAGES])
-    if stamp.exists() and stamp.read_text() == wanted:
-        return
-    make(OLD, python)
-    pip(OLD / "bin" / "python", "install", "--quiet", *OLD_PACKAGES)
-    stamp.write_text(wanted)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from massmigration.testing.contract.processes import Process
 from massmigration.testing.contract.project import Project
 from tests import servers
+from tests.takeover.scene import OLD_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +26,6 @@ PATIENCE = 45.0
 ACTIONS = "tests.djangae.project.actions"
 SETTINGS = "tests.djangae.project.settings_contract"
 OLD_SETTINGS = "tests.djangae.project.settings"
-OLD_PYTHON = servers.ROOT / ".venv-djangae-039" / "bin" / "python"
 QUEUES = ("migrations", "others")
 GUNICORN = ["-W", "ignore", "-m", "gunicorn", "tests.djangae.project.wsgi"]
 LOOKER = ["-W", "ignore", "-m", "massmigration.testing.contract.looker", "0.5"]

@@ -72,6 +72,18 @@ class TestInFlight:
         found = scene.do("look", MAPPER)
         assert (found["status"], found["is_applied"]) == ("ERRORED", False)
 
+    @pytest.mark.google
+    def test_a_mapper_that_it_marked_as_applied_in_spite_of_an_error_is_retried(self, scene):
+        scene.do("fill", 20, 1)
+        scene.old_do("launch", MAPPER)
+        with scene.old_web():
+            scene.wait_until(MAPPER, lambda found: found["is_applied"])
+        assert scene.do("look", MAPPER)["status"] == "ERRORED"
+        scene.do("mend")
+        assert scene.do("retry", MAPPER) is False
+        scene.web()
+        assert "0" not in scene.wait_for(MAPPER, "APPLIED")["counts"]
+
     def test_after_a_new_start_its_tasks_change_nothing(self, scene):
         scene.do("fill", 100)
         scene.old_do("launch", MAPPER)

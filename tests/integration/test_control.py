@@ -179,6 +179,15 @@ def test_what_was_never_started_is_refused_with_a_sentence(alias, register, acti
         getattr(api, action)(KEY, alias)
 
 
+@pytest.mark.parametrize("action", ["retry", "resume", "pause", "cancel"])
+def test_what_is_applied_without_a_run_is_not_advised_to_be_forgotten(alias, register, action):
+    register(AddOneInTens)
+    MigrationRecord(key=KEY, is_applied=True).save(using=alias)  # as by 0.3.x
+
+    with pytest.raises(WrongState, match="already, so it cannot be"):
+        getattr(api, action)(KEY, alias)
+
+
 REFUSED = {
     "pause": ["failed", "cancelled", "succeeded"],
     "resume": ["failed", "cancelled", "succeeded"],

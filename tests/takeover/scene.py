@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests import servers
 
@@ -24,6 +25,10 @@ class Scene:
         shutil.copytree(PROJECT, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
         self.alias = alias
         self.name = f"takeover_{name}" if alias == "postgresql" else str(self.folder / "db.sqlite3")
+        self.variables = {"TAKEOVER_DATABASE": self.name}
+        if alias == "postgresql":
+            self.variables["TAKEOVER_KIND"] = alias
+            self.variables["TAKEOVER_PORT"] = os.environ["MM_TEST_PG_PORT"]
 
     def create(self, like: Scene | None = None) -> Scene:
         """Make the database, as a copy of another where one is given."""
@@ -57,13 +62,11 @@ class Scene:
             for name, value in os.environ.items()
             if not name.startswith(("DJANGO_", "PYTHON", "MM_", "MASSMIGRATION_"))
         }
-        if self.alias == "postgresql":
-            kept["TAKEOVER_PORT"] = os.environ["MM_TEST_PG_PORT"]
         python = str(OLD_PYTHON) if old else sys.executable
         done = subprocess.run(
             [python, *words],
             cwd=self.folder,
-            env={**kept, "TAKEOVER_DATABASE": self.name, **environment},
+            env={**kept, **self.variables, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -78,12 +81,21 @@ class Scene:
         """Run manage.py."""
         return self.run("manage.py", *words, **options)
 
-    def play(self, *words: str, old: bool = False) -> object:
-        """Do a word of play.py and give its answer."""
-        return json.loads(self.run("play.py", *words, old=old).stdout.splitlines()[-1])
+    def play(self, *words: str, old: bool = False) -> Any:
+        """Do something by play.py and give its answer."""
+        return self.play_all(" ".join(words), old=old)[0]
+
+    def play_all(self, *sentences: str, old: bool = False) -> list[Any]:
+        """Do one thing after another in one process and give the answers."""
+        done = self.run("play.py", " , ".join(sentences), old=old)
+        return json.loads(done.stdout.splitlines()[-1])
 
     def states(self) -> dict[str, str]:
         """Give what `status` says of each migration."""
-        out = self.manage("massmigration", "status", "--format", "json").stdout
-        (database,) = json.loads(out)["databases"]
-        return {each["migration"]: each["state"] for each in database["migrations"]}
+        return states(self.manage("massmigration", "status", "--format", "json").stdout)
+
+
+def states(said: str) -> dict[str, str]:
+    """Read what `status --format json` says of each migration."""
+    (database,) = json.loads(said)["databases"]
+    return {each["migration"]: each["state"] for each in database["migrations"]}

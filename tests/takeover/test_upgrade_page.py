@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.docs.commands import Command, File, steps
 
 
 @pytest.mark.db("sqlite", "postgresql")
-def test_upgrade_page_leads_from_039_to_ours_and_back(scene, alias, monkeypatch):
-    monkeypatch.setenv("TAKEOVER_DATABASE", scene.name)
-    if alias == "postgresql":
-        monkeypatch.setenv("TAKEOVER_PORT", os.environ["MM_TEST_PG_PORT"])
+def test_upgrade_page_leads_from_039_to_ours_and_back(scene, monkeypatch):
+    for name, value in scene.variables.items():
+        monkeypatch.setenv(name, value)
 
     for step in steps("how-to/upgrade-from-0.3.md"):
         if isinstance(step, File):

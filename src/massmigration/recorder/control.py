@@ -317,6 +317,8 @@ def _write_record(alias: str, run: Run, **values: object) -> None:
 def _need_run(found: Locked, alias: str, key: str, done: str) -> Run:
     if found.record is None:
         raise WrongState(f"{key} was never started on {alias!r}, so it cannot be {done}.")
+    if found.run is None and found.record.is_applied and not found.record.has_error:
+        raise WrongState(f"{key} is applied on {alias!r} already, so it cannot be {done}.")
     if found.run is None:
         msg = (
             f"{key} on {alias!r} was started by an older version, so it cannot be {done};"

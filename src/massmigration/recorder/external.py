@@ -9,6 +9,7 @@ from django.db import connections
 from massmigration import capabilities, status
 from massmigration.models import MigrationRecord, Run
 from massmigration.recorder import clock, events
+from massmigration.recorder.comparing import change
 from massmigration.recorder.control import Failure, fail
 from massmigration.recorder.finishing import succeed
 from massmigration.recorder.locking import Locked, locked
@@ -74,8 +75,8 @@ def note_who_asked(alias: str, key: str, by: str) -> None:
     events.add(alias, key, None, "launch asked for", by)
     record = MigrationRecord.objects.using(alias).filter(key=key).first()
     if record is not None:
-        runs = Run.objects.using(alias).filter(id=record.attempt_uuid, requested_by="")
-        repeat_when_busy(alias, lambda: runs.update(requested_by=by[:250]))
+        run_id, nobody = record.attempt_uuid, {"requested_by": ""}
+        repeat_when_busy(alias, lambda: change(alias, Run, run_id, nobody, requested_by=by[:250]))
 
 
 def hold_attempt(alias: str, key: str, attempt_uuid: uuid.UUID) -> bool:

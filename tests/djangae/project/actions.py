@@ -61,6 +61,13 @@ def forget(name):
         control.forget(ALIAS, f"{APP}:{name}", by="a test")
 
 
+def retry(name):
+    """Go on with what has failed; say whether that is from its cursors."""
+    from massmigration import api
+
+    return api.retry(f"{APP}:{name}", ALIAS)
+
+
 def look(name):
     """Say how a migration and the rows stand."""
     from massmigration.models import MigrationRecord

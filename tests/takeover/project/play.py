@@ -1,7 +1,11 @@
-"""What people do with the site, under 0.3.9 and under this version: play.py WORD… prints JSON."""
+"""What people do with the site, under 0.3.9 and under this version.
+
+`play.py run 0001_applied , look`: one thing after another; the last line is the answers, in JSON.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -14,6 +18,7 @@ django.setup()
 
 from backends import Killed
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.template.base import Template, Variable
 from django.test import Client
 from django.test.utils import instrumented_test_render
@@ -33,7 +38,8 @@ def browser():
 
 def press(page, name):
     """Press the button of one of the pages."""
-    return browser().post(reverse(f"massmigration_{page}", args=[f"shop:{name}", "default"]))
+    address = reverse(f"massmigration_{page}", args=[f"shop:{name}", "default"])
+    return browser().post(address).status_code
 
 
 def leave():
@@ -108,9 +114,22 @@ def mend():
     Product.objects.update(is_bad=False)
 
 
+def manage(*words):
+    """Run a command of manage.py; give what it says, and why it fails."""
+    said = io.StringIO()
+    try:
+        call_command(*words, stdout=said, stderr=said)
+    except CommandError as error:
+        said.write(str(error))
+    return said.getvalue()
+
+
 if __name__ == "__main__":
     Template._render = instrumented_test_render  # the client gives contexts
-    word, *more = sys.argv[1:]
-    words = {"leave": leave, "look": look, "mend": mend}
-    answer = words[word]() if word in words else press(word, *more).status_code
-    print(json.dumps(answer))
+    words = {"leave": leave, "look": look, "mend": mend, "manage": manage}
+    answers = []
+    for sentence in " ".join(sys.argv[1:]).split(" , "):
+        word, *more = sentence.split()
+        act = words[word] if word in words else lambda *more, page=word: press(page, *more)
+        answers.append(act(*more))
+    print(json.dumps(answers))

@@ -1,26 +1,35 @@
-"""Settings for 0.3.x. TAKEOVER_DATABASE is a name on PostgreSQL's TAKEOVER_PORT, or a file."""
+"""Settings for 0.3.x; the environment says where the data are.
+
+TAKEOVER_KIND      sqlite (the default), postgresql, datastore or firestore
+TAKEOVER_DATABASE  a file, or a name on the server
+TAKEOVER_PORT      where the server is, on 127.0.0.1
+"""
 
 from __future__ import annotations
 
 import os
 
-if _port := os.environ.get("TAKEOVER_PORT"):
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            "HOST": "127.0.0.1",
-            "PORT": _port,
-            "USER": "postgres",
-            "NAME": os.environ["TAKEOVER_DATABASE"],
-        }
+_KIND = os.environ.get("TAKEOVER_KIND", "sqlite")
+_NAME = os.environ["TAKEOVER_DATABASE"]
+
+if _KIND == "postgresql":
+    _default = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": "127.0.0.1",
+        "PORT": os.environ["TAKEOVER_PORT"],
+        "USER": "postgres",
+        "NAME": _NAME,
+    }
+elif _KIND in {"datastore", "firestore"}:
+    os.environ[f"{_KIND.upper()}_EMULATOR_HOST"] = f"127.0.0.1:{os.environ['TAKEOVER_PORT']}"
+    _default = {
+        "ENGINE": f"gcloudc.db.backends.{_KIND}",
+        "PROJECT": _NAME,
+        "INDEXES_FILE": "djangaeidx.yaml",
     }
 else:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": os.environ["TAKEOVER_DATABASE"],
-        }
-    }
+    _default = {"ENGINE": "django.db.backends.sqlite3", "NAME": _NAME}
+DATABASES = {"default": _default}
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
