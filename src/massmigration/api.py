@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from massmigration import identity, status
+from massmigration.aliases import check_alias
 from massmigration.asking import Answer, describe_trouble
 from massmigration.backends import recovering, sending
 from massmigration.backends import worker as local_worker
@@ -181,6 +182,7 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
         MigrationError: when it may not be started; the subclass and the text say why.
         CannotRunOnDB: when the database is not allowed or takes no writes.
     """
+    check_alias(db_alias)
     pairs.complete(db_alias)
     planning.check(migration, db_alias)
     is_custom = type(migration).launch is not BaseMigration.launch
@@ -257,6 +259,7 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
 
 def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
     """Start, retry or resume, whichever it needs; give the run."""
+    check_alias(alias)
     pairs.complete(alias)
     planning.check(migration, alias)
     if request.restart or migration.get_migration_record(alias) is None:
