@@ -48,7 +48,7 @@ from massmigration.overview import (
     status_of,
 )
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
-from massmigration.recorder import control, external, lookers, pairs, pruning
+from massmigration.recorder import control, external, launching, lookers, pairs, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -190,12 +190,10 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
     if isinstance(backend, QueueBackend) and backend.starts(migration):
         backend.start(migration, db_alias, by=by, restart=restart)
         return
-    if restart and not migration.can_be_started(db_alias):
-        # Only our engine can replace a run in one step.
-        control.forget(db_alias, migration.key, by=by)
+    # Other code knows neither of restarts nor of who asked for them.
+    is_noted = restart and launching.ask_for_restart(db_alias, migration.key, by=by)
     migration.launch(db_alias)
-    if by:
-        # The launch itself was in code that does not know who asked.
+    if by and not is_noted:
         external.note_who_asked(db_alias, migration.key, by)
 
 

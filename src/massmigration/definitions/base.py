@@ -173,8 +173,9 @@ class BaseMigration:
                     raise DependentMigrationNotApplied(msg)
 
     def can_be_started(self, db_alias: str) -> bool:
-        """Tell whether there is no record of it on this database."""
-        return self.get_migration_record(db_alias) is None
+        """Tell whether there is no record of it on this database, or one that is to be replaced."""
+        record = self.get_migration_record(db_alias)
+        return record is None or launching.is_restart_asked_for(db_alias, record)
 
     def get_migration_record(self, db_alias: str) -> MigrationRecord | None:
         """Give its record on this database, or None."""
@@ -186,13 +187,14 @@ class BaseMigration:
         Args:
             db_alias: the database.
             by: who asks for it.
-            restart: replace the record of an attempt that failed or was cancelled.
+            restart: replace the record of an attempt that failed or was cancelled. It need not be
+                said inside of a launch that is itself a restart.
 
         Returns:
             The id of the attempt.
 
         Raises:
-            MigrationAlreadyStarted: when there is a record.
+            MigrationAlreadyStarted: when there is a record that may not be replaced.
         """
         plan = launching.Plan(
             key=self.key,
