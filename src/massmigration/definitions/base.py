@@ -43,7 +43,7 @@ class BaseMigration:
     allowed_db_aliases: Sequence[str] | None = None
     """Databases that it may be applied to; None: all."""
 
-    dependencies: Sequence[tuple[str, str]] = ()
+    dependencies: Sequence[tuple[str, str]] = []  # a list, as in 0.3.x: code adds to it
     """Migrations that must be applied before: pairs (app label, name)."""
 
     run_after: Sequence[tuple[str, str]] = ()
@@ -52,7 +52,7 @@ class BaseMigration:
     backend: str | None = None
     """Dotted path of a backend for this migration alone."""
 
-    backend_params: dict[str, Any] | None = None
+    backend_params: dict[str, Any] | None = {}  # a dict: backends of 0.3.x ask it
     """What the backend should know; see the backend's documentation."""
 
     backend_method: str | None = None
@@ -103,7 +103,7 @@ class BaseMigration:
     @property
     def description(self) -> str | None:
         """The docstring of the migration's class."""
-        return type(self).__doc__
+        return self.__doc__
 
     @property
     def backend_str(self) -> str:
