@@ -19,6 +19,7 @@ from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
 from massmigration.web.presenters.manage import LOOKED_RECENTLY, database_todo, safely
 from massmigration.web.presenters.progress import ProgressView, progress_view
 from massmigration.web.presenters.states import State, state_of
+from massmigration.web.presenters.subscripts import Subscripted
 
 if TYPE_CHECKING:
     from massmigration.api import Answer, Detail, MigrationStatus
@@ -34,6 +35,7 @@ KINDS = {
 EVENTS = {
     "launched": gettext_lazy("launched"),
     "launch asked for": gettext_lazy("launch asked for"),
+    "restart asked for": gettext_lazy("restart asked for"),
     "paused": gettext_lazy("paused"),
     "resumed": gettext_lazy("resumed"),
     "retried": gettext_lazy("retried"),
@@ -67,8 +69,8 @@ class Tab:
 
 
 @dataclass(frozen=True)
-class Node:
-    """A neighbour in the graph of dependencies; names of 0.3.x first."""
+class Node(Subscripted):
+    """A neighbour in the graph of dependencies; 0.3.x had a dict here, with the first names."""
 
     key: str
     record: MigrationRecord | None
