@@ -98,7 +98,10 @@ def test_what_was_a_dict_is_read_by_subscript_and_by_templates(register, client)
     with pytest.raises(KeyError):
         first.records_map["other"]["nothing"]
     assert (dependency["key"], dependency["record"].status()) == (KEY, "APPLIED")
-    text = "{{ it.records_map.default.record.status }}{% if it.records_map.other.record %}!{% endif %}"
+    text = (
+        "{{ it.records_map.default.record.status }}"
+        "{% if it.records_map.other.record %}!{% endif %}"
+    )
     assert Template(text).render(Context({"it": first})) == "APPLIED"
 
 
