@@ -20,8 +20,7 @@ SAID = "was started on default"
 
 # As 0.3.x arranged it: the base shows messages, the pages have the rest.
 BASE = (
-    "{% for message in messages %}<b>{{ message }}</b>{% endfor %}"
-    "{% block content %}{% endblock %}"
+    "{% for message in messages %}<b>{{ message }}</b>{% endfor %}{% block content %}{% endblock %}"
 )
 SILENT_BASE = "[own]{% block content %}{% endblock %}"
 PAGE = "{% extends 'massmigration/base.html' %}{% block content %}[page]{% endblock %}"
@@ -83,24 +82,26 @@ def test_a_message_is_shown_once_whichever_templates_are_the_projects(
 def test_what_was_a_dict_is_read_by_subscript_and_by_templates(register, client):
     class Second(Nothing):
         dependencies = [("shop", "0900_test")]
+        allowed_db_aliases = ["default"]
 
     api.run(register(Nothing), "default")
     register(Second, "0901_second")
 
     rows = client.get(url("manage")).context["migrations"]
-    first = next(row for row in rows if row.key == KEY)
+    first, second = (row for row in rows if row.name in {"0900_test", "0901_second"})
     (dependency,) = client.get(url("detail", "shop:0901_second")).context["dependencies"]
 
     assert first.records_map["default"]["record"].status() == "APPLIED"
     assert first.records_map["default"]["is_allowed_on_db_alias"] is True
+    assert second.records_map["default"]["is_allowed_on_db_alias"] is True
+    assert second.records_map["other"]["is_allowed_on_db_alias"] is False
     assert first.records_map["other"].get("record") is None
     assert first.records_map["other"].get("nothing", 7) == 7
     with pytest.raises(KeyError):
         first.records_map["other"]["nothing"]
     assert (dependency["key"], dependency["record"].status()) == (KEY, "APPLIED")
     text = (
-        "{{ it.records_map.default.record.status }}"
-        "{% if it.records_map.other.record %}!{% endif %}"
+        "{{ it.records_map.default.record.status }}{% if it.records_map.other.record %}!{% endif %}"
     )
     assert Template(text).render(Context({"it": first})) == "APPLIED"
 

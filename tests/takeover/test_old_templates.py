@@ -59,6 +59,25 @@ def pages(taken):
     return look
 
 
+@pytest.mark.parametrize("template", ["mapper", "simple", "custom"])
+def test_what_makemassmigration_of_039_writes_can_be_used(taken, template):
+    taken.manage("makemassmigration", "shop", "new", "--template", template, old=True)
+    code = "raise NotImplementedError"
+    path = taken.folder / "shop" / "massmigrations" / "0008_new.py"
+    text = path.read_text()
+    assert text.count(code) == (2 if template == "mapper" else 1)
+    assert '("shop", "0007_faked"),' in text
+    written = {
+        "mapper": "from shop.models import Product; return Product.objects.using(db_alias)",
+        "custom": "self.mark_as_finished(db_alias)",
+    }
+    path.write_text(text.replace(code, written.get(template, "pass"), 1).replace(code, "pass"))
+
+    assert taken.states()["shop:0008_new"] == "not run"
+    assert taken.play("run", "0008_new") == 302
+    assert taken.states()["shop:0008_new"] == "applied"
+
+
 PAGES = ("manage_migrations", "run_migration", "migration_detail", "delete_migration")
 
 
