@@ -64,11 +64,15 @@ MISSING = driving.MISSING
 STOPPED = slices.STOPPED
 UNREACHABLE = slices.UNREACHABLE
 
+WISH = launching.WISH
+"""Kind of the event that asks for a new start, which other code begins in its own time."""
+
 __all__ = [
     "HELD",
     "MISSING",
     "STOPPED",
     "UNREACHABLE",
+    "WISH",
     "Answer",
     "BatchReport",
     "ClaimReport",

@@ -157,6 +157,29 @@ def test_the_pages_say_why_what_03_left_errored_cannot_go_on(register, client):
     assert record_of("default").is_applied
 
 
+def test_a_new_start_that_its_backend_has_not_begun_is_said(register, client):
+    tasks = []
+
+    class Later(Nothing):
+        def launch(self, db_alias):
+            tasks.append(self.mark_as_started)
+
+    said = "A new start was asked for."
+    register(Later)
+    MigrationRecord.objects.create(key=KEY, has_error=True, last_error="ValueError: old")
+    assert said not in client.get(url("detail")).content.decode()
+
+    client.post(url("restart"))
+
+    page = client.get(url("detail")).content.decode()
+    assert said in page
+    assert "ValueError: old" in page
+    tasks[0]("default")
+    page = client.get(url("detail"))
+    assert said not in page.content.decode()
+    assert page.context["page"].history[0].by.startswith("superuser (")
+
+
 def test_of_a_run_of_ours_the_pages_say_nothing_of_03(register, client):
     class Fails(Nothing):
         def operation(self, db_alias):

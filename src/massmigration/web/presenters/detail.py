@@ -230,7 +230,7 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         state=state,
         problem=problem,
         todo=todo,
-        note=_note(found, migration),
+        note=_note(found, migration) or _wish(found, past),
         broken_path=broken.path if broken is not None else "",
         broken_error=broken.error if broken is not None else "",
         broken_traceback=broken.traceback if broken is not None else "",
@@ -288,6 +288,16 @@ def _note(found: MigrationStatus | None, migration: BaseMigration | None) -> str
         return _("The migration does not allow this database.")
     if found.run is not None and api.is_code_changed(migration, found.run):
         return _("Its code has changed since this run started. It would go on with the new code.")
+    return ""
+
+
+def _wish(found: MigrationStatus | None, past: Detail | None) -> str:
+    """Say that a new start was asked for, where its backend begins in its own time."""
+    record = found.record if found is not None else None
+    if past is None or record is None or not record.has_error:
+        return ""
+    if any(each.kind == api.WISH and each.run_id == record.attempt_uuid for each in past.events):
+        return _("A new start was asked for. Until its backend begins, this is the last attempt.")
     return ""
 
 
