@@ -165,6 +165,11 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Tell whether its class can be loaded."""
         return installed(obj.key) is not None
 
+    @admin.display(boolean=True)
+    def successful(self, obj: MigrationRecord) -> bool | None:
+        """Tell whether it was applied without an error; subclasses may list it, as 0.3.x did."""
+        return not obj.has_error if obj.is_applied else None
+
     @admin.display(description=gettext_lazy("description"))
     def description(self, obj: MigrationRecord) -> str:
         """Give the migration's docstring, or say that its code is gone."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from massmigration import identity, status
+from massmigration.aliases import check_alias
 from massmigration.asking import Answer, describe_trouble
 from massmigration.backends import recovering, sending
 from massmigration.backends import worker as local_worker
@@ -47,7 +48,7 @@ from massmigration.overview import (
     status_of,
 )
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
-from massmigration.recorder import control, external, lookers, pairs, pruning
+from massmigration.recorder import control, external, launching, lookers, pairs, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,11 +64,15 @@ MISSING = driving.MISSING
 STOPPED = slices.STOPPED
 UNREACHABLE = slices.UNREACHABLE
 
+WISH = launching.WISH
+"""Kind of the event that asks for a new start, which other code begins in its own time."""
+
 __all__ = [
     "HELD",
     "MISSING",
     "STOPPED",
     "UNREACHABLE",
+    "WISH",
     "Answer",
     "BatchReport",
     "ClaimReport",
@@ -181,6 +186,7 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
         MigrationError: when it may not be started; the subclass and the text say why.
         CannotRunOnDB: when the database is not allowed or takes no writes.
     """
+    check_alias(db_alias)
     pairs.complete(db_alias)
     planning.check(migration, db_alias)
     is_custom = type(migration).launch is not BaseMigration.launch
@@ -188,12 +194,10 @@ def launch(migration: BaseMigration, db_alias: str, *, by: str = "", restart: bo
     if isinstance(backend, QueueBackend) and backend.starts(migration):
         backend.start(migration, db_alias, by=by, restart=restart)
         return
-    if restart and not migration.can_be_started(db_alias):
-        # Only our engine can replace a run in one step.
-        control.forget(db_alias, migration.key, by=by)
+    # Other code knows neither of restarts nor of who asked for them.
+    is_noted = restart and launching.ask_for_restart(db_alias, migration.key, by=by)
     migration.launch(db_alias)
-    if by:
-        # The launch itself was in code that does not know who asked.
+    if by and not is_noted:
         external.note_who_asked(db_alias, migration.key, by)
 
 
@@ -257,6 +261,7 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
 
 def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
     """Start, retry or resume, whichever it needs; give the run."""
+    check_alias(alias)
     pairs.complete(alias)
     planning.check(migration, alias)
     if request.restart or migration.get_migration_record(alias) is None:

@@ -18,6 +18,7 @@ from massmigration.models import MigrationRecord
 NAMES = {
     "massmigration.migrations": "BaseMigration SimpleMigration MapperMigration get_all_db_aliases",
     "massmigration.backends.base": "BackendBase",
+    "massmigration.backends.djangae": "DjangaeBackend",
     "massmigration.enforcement": "requires_migration view_requires_migration"
     " migration_is_applied get_migration_key APPLIED_MIGRATIONS_CACHE",
     "massmigration.exceptions": "MigrationError MigrationAlreadyStarted CannotRunOnDB"
@@ -39,8 +40,16 @@ NAMES = {
     "massmigration.utils.permissions": "superuser_required",
 }
 PARAMETERS = [
-    ("massmigration.enforcement", "requires_migration", "migration_identifier db_aliases is_view"),
-    ("massmigration.enforcement", "view_requires_migration", "migration_identifier db_aliases"),
+    (
+        "massmigration.enforcement",
+        "requires_migration",
+        "migration_identifier db_aliases is_view skip_in_tests",
+    ),
+    (
+        "massmigration.enforcement",
+        "view_requires_migration",
+        "migration_identifier db_aliases skip_in_tests",
+    ),
     ("massmigration.enforcement", "migration_is_applied", "migration_identifier db_alias"),
     ("massmigration.api", "migration_is_applied", "migration db_alias"),
     ("massmigration.api", "migration_was_started", "migration db_alias"),

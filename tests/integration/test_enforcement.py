@@ -352,13 +352,14 @@ def test_inside_a_transaction_a_yes_is_remembered(alias, register):
 
 
 @pytest.mark.db("sqlite")
-def test_by_default_it_is_required_on_all_databases_that_the_migration_allows(register):
+@pytest.mark.parametrize("aliases", [{}, {"db_aliases": []}, {"db_aliases": None}])
+def test_by_default_it_is_required_on_all_databases_that_the_migration_allows(register, aliases):
     class OnTwo(Simple):
         allowed_db_aliases = ["default", "other"]
 
     register(OnTwo)
 
-    @requires_migration(("shop", "0900_test"), skip_in_tests=False)
+    @requires_migration(("shop", "0900_test"), **aliases, skip_in_tests=False)
     def answer():
         return 42
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.db import connections
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.urls import path
 from django.utils import translation
 
@@ -33,8 +36,6 @@ def client():
 
 
 def staff(role: str):
-    from django.contrib.auth.models import User  # noqa: PLC0415 - beside its only use
-
     client = client_of(role)
     User.objects.filter(username=role).update(is_staff=True)
     return client
@@ -193,3 +194,25 @@ def test_staff_need_the_permissions_of_our_pages():
 
 def test_the_admin_is_registered_under_the_name_of_0_3():
     assert isinstance(admin.site._registry[MigrationRecord], MigrationRecordAdmin)
+
+
+def test_a_subclass_may_list_and_filter_by_what_0_3_did():
+    class Own(MigrationRecordAdmin):
+        list_display = ("key", "is_applied", "successful", "applied_at", "was_faked")
+        list_filter = ("app_label", "is_applied", "was_faked")
+        readonly_fields = ("app_label", "name", "description")
+
+    MigrationRecord.objects.create(key="a:1", is_applied=True)
+    MigrationRecord.objects.create(key="a:2", is_applied=True, has_error=True)
+    MigrationRecord.objects.create(key="b:1")
+    own = Own(MigrationRecord, admin.site)
+    request = RequestFactory().get(LIST, {"app_label": "a"})
+    request.user = User.objects.create_superuser("ann", password="secret")
+
+    page = own.changelist_view(request).render().content.decode()
+    one = own.changeform_view(request, "a_3A1").render().content.decode()
+
+    assert own.check() == []
+    icons = re.findall(r'field-successful"><img src="[^"]*icon-(yes|no)', page)
+    assert sorted(icons) == ["no", "yes"]
+    assert "Its code is gone." in one

@@ -43,7 +43,7 @@ class BaseMigration:
     allowed_db_aliases: Sequence[str] | None = None
     """Databases that it may be applied to; None: all."""
 
-    dependencies: Sequence[tuple[str, str]] = ()
+    dependencies: Sequence[tuple[str, str]] = []  # a list, as in 0.3.x: code adds to it
     """Migrations that must be applied before: pairs (app label, name)."""
 
     run_after: Sequence[tuple[str, str]] = ()
@@ -52,7 +52,7 @@ class BaseMigration:
     backend: str | None = None
     """Dotted path of a backend for this migration alone."""
 
-    backend_params: dict[str, Any] | None = None
+    backend_params: dict[str, Any] | None = {}  # a dict: backends of 0.3.x ask it
     """What the backend should know; see the backend's documentation."""
 
     backend_method: str | None = None
@@ -103,7 +103,7 @@ class BaseMigration:
     @property
     def description(self) -> str | None:
         """The docstring of the migration's class."""
-        return type(self).__doc__
+        return self.__doc__
 
     @property
     def backend_str(self) -> str:
@@ -173,8 +173,9 @@ class BaseMigration:
                     raise DependentMigrationNotApplied(msg)
 
     def can_be_started(self, db_alias: str) -> bool:
-        """Tell whether there is no record of it on this database."""
-        return self.get_migration_record(db_alias) is None
+        """Tell whether there is no record of it on this database, or one that is to be replaced."""
+        record = self.get_migration_record(db_alias)
+        return record is None or launching.is_restart_asked_for(db_alias, record)
 
     def get_migration_record(self, db_alias: str) -> MigrationRecord | None:
         """Give its record on this database, or None."""
@@ -186,13 +187,14 @@ class BaseMigration:
         Args:
             db_alias: the database.
             by: who asks for it.
-            restart: replace the record of an attempt that failed or was cancelled.
+            restart: replace the record of an attempt that failed or was cancelled. It need not be
+                said inside of a launch that is itself a restart.
 
         Returns:
             The id of the attempt.
 
         Raises:
-            MigrationAlreadyStarted: when there is a record.
+            MigrationAlreadyStarted: when there is a record that may not be replaced.
         """
         plan = launching.Plan(
             key=self.key,

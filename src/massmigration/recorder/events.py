@@ -16,7 +16,7 @@ def add_once(
 ) -> bool:
     """Write an event unless the run has it, with that text; True if it is written now.
 
-    Two at the same moment may both write it: it is a log, and nothing is decided by it.
+    Two at the same moment may both write it: it is a log, and nothing is decided by such events.
     """
     known = Event.objects.using(alias).filter(run_id=run_id).values_list("kind", "text")
     if (kind, text) in set(known):

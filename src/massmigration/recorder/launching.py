@@ -16,13 +16,16 @@ from django.db import Error, IntegrityError
 
 from massmigration import capabilities, status
 from massmigration.exceptions import MigrationAlreadyStarted
-from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.models import Event, MigrationRecord, Run, Shard
 from massmigration.recorder import events
 from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, fence, locked, transition
 from massmigration.transactions import repeat_when_busy, savepoint
 
 logger = logging.getLogger("massmigration")
+
+WISH = "restart asked for"
+"""Kind of the event by which an attempt that failed may be replaced."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,9 @@ def launch(alias: str, plan: Plan, *, by: str = "", restart: bool = False) -> Ru
 
 def _launch(alias: str, plan: Plan, *, by: str, restart: bool) -> Run:
     with locked(alias, plan.key) as found:
+        wish = None if restart else _wish(alias, found.record)
+        if wish is not None:
+            restart, by = True, by or wish.by
         run_id = uuid.uuid4()
         if capabilities.of(alias).transactions:
             _claim_record(alias, plan.key, run_id, found, restart=restart, by=by)
@@ -82,6 +88,47 @@ def _launch(alias: str, plan: Plan, *, by: str, restart: bool) -> Run:
                 logger.debug("%s was started with an error beside it", plan.key, exc_info=True)
         events.add(alias, plan.key, run_id, "launched", by, plan.backend)
     return run
+
+
+def ask_for_restart(alias: str, key: str, *, by: str = "") -> bool:
+    """Let the next one that starts the migration replace the record of a failed attempt.
+
+    For code that does not know of restarts: a launch of the project's own, or a backend of 0.3.x,
+    whose worker calls `mark_as_started` in another process and later. Until then the record stays
+    as it is, so a launch that raises and a message that is lost take nothing away.
+
+    Returns:
+        Whether there is a record that will be replaced.
+
+    Raises:
+        MigrationAlreadyStarted: when it is in progress or applied.
+        StillWorking: when a worker of the run that is to be replaced is in a batch.
+    """
+
+    def action() -> bool:
+        with locked(alias, key) as found:
+            if found.record is None:
+                return False
+            _check_record(alias, key, found, restart=True)
+            if found.run is not None:
+                fence(alias, found.run.id, key)
+            events.add(alias, key, found.record.attempt_uuid, WISH, by)
+            return True
+
+    return repeat_when_busy(alias, action)
+
+
+def is_restart_asked_for(alias: str, record: MigrationRecord) -> bool:
+    """Tell whether the next one that starts the migration will replace this record."""
+    return _wish(alias, record) is not None
+
+
+def _wish(alias: str, record: MigrationRecord | None) -> Event | None:
+    """Give the last wish to replace exactly this attempt; a new attempt is under none."""
+    if record is None or not record.has_error:
+        return None
+    wishes = Event.objects.using(alias).filter(run_id=record.attempt_uuid, kind=WISH)
+    return max(wishes, key=lambda wish: wish.at, default=None)
 
 
 def _claim_record(

@@ -210,9 +210,15 @@ def _cancel(found: MigrationStatus) -> list[str]:
     return words
 
 
-def _restart_words(_found: MigrationStatus) -> list[str]:
+def _restart_words(found: MigrationStatus) -> list[str]:
+    begins = _("A new run begins at the first row.")
+    if found.run is None:
+        begins = _(
+            "A new run begins at the first row. There is no Retry, because 0.3.x kept no place"
+            " from which it could go on."
+        )
     return [
-        _("A new run begins at the first row."),
+        begins,
         _(
             "Rows that the last run had done are done again. Make sure that the operation may be"
             " done twice, or that its queryset leaves out what was done."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import partial
@@ -21,6 +22,35 @@ def test_enforcement_can_be_imported_from_a_models_module():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_models_module_protects_its_code_before_our_models_are_loaded(tmp_path):
+    app = tmp_path / "early"
+    app.mkdir()
+    (app / "__init__.py").touch()
+    (app / "models.py").write_text(
+        "from django.db import models\n"
+        "from massmigration.enforcement import requires_migration\n"
+        "class Thing(models.Model):\n"
+        "    @requires_migration(('nowhere', '0001_x'))\n"
+        "    def act(self):\n"
+        "        return True\n"
+    )
+    code = (
+        "import django; from django.conf import settings;"
+        "settings.configure(INSTALLED_APPS=['early', 'django.contrib.contenttypes',"
+        " 'django.contrib.auth', 'massmigration']);"
+        "django.setup(); from early.models import Thing\n"
+        "try: Thing().act()\n"
+        "except ValueError as error: print(error)"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "nowhere" in done.stdout, done.stderr
 
 
 def test_enforcement_imports_neither_engine_nor_backends():

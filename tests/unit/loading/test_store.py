@@ -173,6 +173,25 @@ def test_threads_that_ask_at_once_get_the_same_instances(throwaway):
     assert all(answer == answers[0] for answer in answers)
 
 
+def test_threads_that_load_at_once_make_each_migration_once(throwaway):
+    """In 0.3.x each thread added its own to the list."""
+    slow = "import time\ntime.sleep(0.05)\n" + source()
+    throwaway.add(**{f"_{n:04d}_x": slow for n in range(1, 4)})
+    fresh, barrier = MigrationsStore(), threading.Barrier(8)
+
+    def load(_):
+        barrier.wait()
+        fresh.load()
+        return [id(each) for each in fresh.all if each.app_label == "attic"]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(load, range(8)))
+    fresh.load()
+    now = {id(each): each.name for each in fresh.all if each.app_label == "attic"}
+    assert list(now.values()) == ["0001_x", "0002_x", "0003_x"]
+    assert answers == [list(now)] * 8
+
+
 def test_a_file_that_asks_for_the_migrations_at_import_is_broken_and_does_not_hang(throwaway):
     throwaway.add(_0001_a="from massmigration.loading import store\nstore.all\n" + source())
     assert "asked for while their files are being imported" in only_broken().error

@@ -13,7 +13,7 @@ from massmigration.aliases import managed_aliases
 from massmigration.exceptions import MigrationNotFound, StillWorking, WrongState
 from massmigration.loading import store
 from massmigration.management import exit_codes
-from massmigration.management.actions import detaching, parsing, targets
+from massmigration.management.actions import detaching, parsing, targets, wording
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -95,7 +95,7 @@ def _cancel(key: str, alias: str, by: str) -> str:
 
 def _retry(key: str, alias: str, by: str) -> str:
     if not api.retry(key, alias, by=by):
-        return "launched from the beginning: 0.3.x kept no place from which it could go on."
+        return f"launched from the beginning: {wording.NO_CURSOR}"
     return "goes on where it failed, as soon as a worker takes it up."
 
 

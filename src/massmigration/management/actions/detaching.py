@@ -31,8 +31,11 @@ def detach(out: Output, migration: BaseMigration, alias: str, *, restart: bool) 
         msg = f"{key} on {alias!r} was cancelled; --restart begins anew."
         raise WrongState(msg)
     if state == "errored" and not restart and migration.kind != "custom":
-        api.retry(key, alias, by=by)
-        out.event("retried", f"{key} on {alias} goes on where it failed.", **facts)
+        if api.retry(key, alias, by=by):
+            out.event("retried", f"{key} on {alias} goes on where it failed.", **facts)
+        else:
+            text = f"{key} on {alias} was launched from the beginning: {wording.NO_CURSOR}"
+            out.event("launched", text, **facts)
     elif state == status.PAUSED:
         api.resume(key, alias, by=by)
         out.event("resumed", f"{key} on {alias} goes on where it was paused.", **facts)

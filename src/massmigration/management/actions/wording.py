@@ -9,6 +9,8 @@ from django.utils import timezone
 if TYPE_CHECKING:
     from datetime import datetime
 
+NO_CURSOR = "0.3.x kept no place from which it could go on."
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 

@@ -19,6 +19,7 @@ from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
 from massmigration.web.presenters.manage import LOOKED_RECENTLY, database_todo, safely
 from massmigration.web.presenters.progress import ProgressView, progress_view
 from massmigration.web.presenters.states import State, state_of
+from massmigration.web.presenters.subscripts import Subscripted
 
 if TYPE_CHECKING:
     from massmigration.api import Answer, Detail, MigrationStatus
@@ -34,6 +35,7 @@ KINDS = {
 EVENTS = {
     "launched": gettext_lazy("launched"),
     "launch asked for": gettext_lazy("launch asked for"),
+    "restart asked for": gettext_lazy("restart asked for"),
     "paused": gettext_lazy("paused"),
     "resumed": gettext_lazy("resumed"),
     "retried": gettext_lazy("retried"),
@@ -67,8 +69,8 @@ class Tab:
 
 
 @dataclass(frozen=True)
-class Node:
-    """A neighbour in the graph of dependencies; names of 0.3.x first."""
+class Node(Subscripted):
+    """A neighbour in the graph of dependencies; 0.3.x had a dict here, with the first names."""
 
     key: str
     record: MigrationRecord | None
@@ -228,7 +230,7 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         state=state,
         problem=problem,
         todo=todo,
-        note=_note(found, migration),
+        note=_note(found, migration) or _wish(found, past),
         broken_path=broken.path if broken is not None else "",
         broken_error=broken.error if broken is not None else "",
         broken_traceback=broken.traceback if broken is not None else "",
@@ -286,6 +288,16 @@ def _note(found: MigrationStatus | None, migration: BaseMigration | None) -> str
         return _("The migration does not allow this database.")
     if found.run is not None and api.is_code_changed(migration, found.run):
         return _("Its code has changed since this run started. It would go on with the new code.")
+    return ""
+
+
+def _wish(found: MigrationStatus | None, past: Detail | None) -> str:
+    """Say that a new start was asked for, where its backend begins in its own time."""
+    record = found.record if found is not None else None
+    if past is None or record is None or not record.has_error:
+        return ""
+    if any(each.kind == api.WISH and each.run_id == record.attempt_uuid for each in past.events):
+        return _("A new start was asked for. Until its backend begins, this is the last attempt.")
     return ""
 
 

@@ -16,12 +16,14 @@ from massmigration.web.presenters import figures, states
 from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
 from massmigration.web.presenters.progress import ProgressView, progress_view
 from massmigration.web.presenters.states import State, state_of
+from massmigration.web.presenters.subscripts import Subscripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from massmigration.api import DatabaseStatus, MigrationStatus
     from massmigration.asking import Problem
+    from massmigration.definitions import BaseMigration
     from massmigration.models import MigrationRecord
 
 LOOKED_RECENTLY = 120.0
@@ -42,8 +44,8 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One migration on one database."""
+class Cell(Subscripted):
+    """One migration on one database; 0.3.x had a dict here."""
 
     db_alias: str
     is_allowed_on_db_alias: bool
@@ -72,6 +74,14 @@ class Row:
     backend_str: str
     records_map: dict[str, Cell]
     is_broken: bool
+    migration: BaseMigration | None
+    """What 0.3.x had in this place."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Give what the project's own template reads of the migration's class."""
+        if name.startswith("__") or name == "migration":
+            raise AttributeError(name)
+        return getattr(self.migration, name)
 
     @property
     def summary(self) -> str:
@@ -264,6 +274,7 @@ def _row(key: str, cells: dict[str, Cell], databases: list[DatabaseStatus]) -> R
         backend_str=safely(lambda: migration.backend_str) if migration is not None else "",
         records_map=records_map,
         is_broken=broken,
+        migration=migration,
     )
 
 

@@ -1,0 +1,5 @@
+from tests.djangae.project.store.adding import AddOne
+
+
+class Migration(AddOne):
+    backend = "tests.djangae.project.own_backend.OwnBackend"
