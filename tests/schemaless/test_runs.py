@@ -12,7 +12,8 @@ from massmigration.enforcement import migration_is_applied
 from massmigration.engine import planning
 from massmigration.exceptions import RefusedQueryset, StillWorking
 from massmigration.migrations import BatchMigration, MapperMigration
-from massmigration.models import MigrationRecord, Run, Shard
+from massmigration.models import Event, MigrationRecord, Run, Shard
+from massmigration.recorder import comparing
 from tests.schemaless.project.store.models import Label, Product, Ticket
 from tests.schemaless.support import (
     KEY,
@@ -305,3 +306,37 @@ def test_the_history_is_pruned(alias, monkeypatch):
     assert api.prune(alias, timedelta(0)) == 1
     assert [each.id for each in Run.objects.using(alias).all()] == [run_of(alias).id]
     assert {each.run_id for each in Shard.objects.using(alias).all()} == {run_of(alias).id}
+
+
+def test_a_failed_run_is_started_anew_from_the_beginning(alias, monkeypatch):
+    make(alias, 20)
+    fails = [True]
+
+    class FailOnce(Count):
+        shards = 1
+
+        def operation(self, obj, db_alias):
+            if fails and obj.pk == 7 * 10:
+                raise ValueError(fails.pop())
+            super().operation(obj, db_alias)
+
+    migration = known(monkeypatch, FailOnce)
+    assert run(migration, alias).state == "failed"
+    first = run_of(alias)
+
+    assert run(migration, alias, restart=True).state == "succeeded"
+    assert run_of(alias).id != first.id
+    assert Run.objects.using(alias).get(id=first.id).status == "cancelled"
+    assert sorted(values(alias)) == [1] * 11 + [2] * 9
+
+
+def test_a_run_that_goes_on_with_other_code_says_so(alias, monkeypatch):
+    make(alias, 20)
+    migration = file_migration("0001_count")
+    run(migration, alias, limit=5)
+    key, paused = migration.key, run_of(alias, migration.key)
+    comparing.change(alias, Run, paused.id, {"status": "paused"}, code_hash="0" * 64)
+
+    assert run(migration, alias).state == "succeeded"
+    kinds = [each.kind for each in Event.objects.using(alias).filter(migration_key=key)]
+    assert kinds.count("code changed") == 1

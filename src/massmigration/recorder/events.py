@@ -18,8 +18,8 @@ def add_once(
 
     Two at the same moment may both write it: it is a log, and nothing is decided by such events.
     """
-    known = Event.objects.using(alias).filter(run_id=run_id).values_list("kind", "text")
-    if (kind, text) in set(known):
+    known = Event.objects.using(alias).filter(run_id=run_id)
+    if any((each.kind, each.text) == (kind, text) for each in known):
         return False
     add(alias, key, run_id, kind, by, text)
     return True

@@ -127,7 +127,8 @@ def _wish(alias: str, record: MigrationRecord | None) -> Event | None:
     """Give the last wish to replace exactly this attempt; a new attempt is under none."""
     if record is None or not record.has_error:
         return None
-    wishes = Event.objects.using(alias).filter(run_id=record.attempt_uuid, kind=WISH)
+    events_of_it = Event.objects.using(alias).filter(run_id=record.attempt_uuid)
+    wishes = [each for each in events_of_it if each.kind == WISH]
     return max(wishes, key=lambda wish: wish.at, default=None)
 
 
