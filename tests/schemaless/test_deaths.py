@@ -18,8 +18,8 @@ from django.db import OperationalError, connections
 
 from massmigration import api, capabilities, identity
 from massmigration.exceptions import MigrationAlreadyStarted, MigrationError
-from massmigration.models import Event, MigrationRecord, Run, Shard
-from massmigration.recorder import comparing, leases, silence, unlocked
+from massmigration.models import Event, Looker, MigrationRecord, Run, Shard
+from massmigration.recorder import comparing, leases, lookers, silence, unlocked
 from tests.schemaless.conftest import MANAGE
 from tests.schemaless.support import (
     KEY,
@@ -330,3 +330,42 @@ def test_a_run_whose_launch_was_cut_off_before_its_record_ends(alias, monkeypatc
 
 def _die(*_words, **_values):
     raise SystemExit
+
+
+def test_a_worker_that_looks_again_is_seen_again_and_leaves(alias):
+    worker_name = identity.new_owner()
+
+    for _ in range(2):
+        lookers.seen(alias, worker_name, "worker")
+    assert Looker.objects.using(alias).count() == 1
+    assert 0 <= lookers.seconds_since_last(alias) < 60
+
+    lookers.left(alias, worker_name)
+    assert not Looker.objects.using(alias).exists()
+
+
+def test_a_row_that_a_dead_process_has_locked_is_waited_for(alias, monkeypatch):
+    make(alias, 3)
+    monkeypatch.setattr("massmigration.engine.slices.TRIES_AT_ONE_ROW", 1)
+    kind = type(capabilities.of(alias))
+    monkeypatch.setattr(kind, "is_retryable", lambda _self, error: "locked" in str(error.__cause__))
+    tried = []
+
+    class Locked(Count):
+        shards = 1
+
+        def operation(self, obj, db_alias):
+            tried.append(obj.pk)
+            if len(tried) < 15:
+                msg = "the row is locked"
+                raise OperationalError(msg)
+            super().operation(obj, db_alias)
+
+    migration = known(monkeypatch, Locked)
+    monkeypatch.setattr(kind, "lock_patience", 0.0)
+    assert run(migration, alias).state == "failed"
+    assert len(tried) < 15
+
+    monkeypatch.setattr(kind, "lock_patience", 60.0)
+    assert run(migration, alias).state == "succeeded"
+    assert values(alias) == [1] * 3

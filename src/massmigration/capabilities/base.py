@@ -60,6 +60,9 @@ class Database:
     descending_keys = True
     """Whether rows can be read from the highest key down."""
 
+    lock_patience = 0.0
+    """For how many seconds a dead process may keep a row locked: nothing is given up before."""
+
     max_rows_written = 1_000_000
     """How many rows may be written together."""
 

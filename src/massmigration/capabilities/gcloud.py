@@ -19,6 +19,9 @@ class Datastore(Schemaless):
     joins = False
     text_search = False
     bulk_update: BulkUpdate = "together"
+    # After 60 idle seconds or 270 in all the service ends a transaction.
+    # Source: https://cloud.google.com/firestore/quotas (limits on transactions).
+    lock_patience = 300.0
     max_rows_written = 200  # of 500 that the service takes in one commit
     lost_errors = frozenset(
         {"ConnectionError", "DeadlineExceeded", "RetryError", "ServiceUnavailable"}

@@ -94,6 +94,7 @@ class _Slice:
         self.options = options
         self.rows = 0
         self.tries = 0
+        self.trouble_since: float | None = None
         self.source: Source | None = None
         self.pacer: Pacer | None = None
         self.writer: Writer | None = None
@@ -138,7 +139,7 @@ class _Slice:
             self._note_end(error)
             raise
         seconds = time.monotonic() - started
-        self.tries = 0
+        self.tries, self.trouble_since = 0, None
         self.rows += outcome.rows
         if outcome.is_applied:
             notices.applied(task.alias, task.migration.key, task.run.id)
@@ -245,7 +246,7 @@ class _Slice:
         if pacer is not None:
             pacer.cut()
         self.tries += 1 if smallest else 0
-        if self.tries >= TRIES_AT_ONE_ROW:
+        if self.tries >= TRIES_AT_ONE_ROW and not self._is_patient():
             failure = self._failure(error)
             text = f"{failure.message} (tried {self.tries} times, at last with one row)"
             failed = Failure(failure.type, text, failure.traceback, failure.row)
@@ -269,6 +270,12 @@ class _Slice:
         rows, span = (0, 0) if self.pacer is None else (self.pacer.rows, self.pacer.span)
         with contextlib.suppress(Error):
             leases.note_attempt(task.alias, task.shard, rows, span)
+
+    def _is_patient(self) -> bool:
+        """Tell whether a process that died may still have the row locked."""
+        now = time.monotonic()
+        self.trouble_since = self.trouble_since or now
+        return now - self.trouble_since < capabilities.of(self.task.alias).lock_patience
 
     def _failure(self, error: Exception) -> Failure:
         row = rowkeys.show(error.row) if isinstance(error, RowFailed) else ""
