@@ -29,11 +29,11 @@ class Message:
     number: int = 0
     """How many messages this ticket had by then; tells a doubled or late one from the next."""
 
-    migration_key: str = field(default="", compare=False)
-    """Key of the migration, for whoever sends it. Not part of what is carried."""
-
     params: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """`backend_params` of the migration, for whoever sends it. Not part of what is carried."""
+
+    migration_key: str = field(default="", compare=False)
+    """Key of the migration, for whoever sends it. Not part of what is carried."""
 
     def as_dict(self) -> dict[str, str | int]:
         """Give what is carried: text and whole numbers alone, so any format can hold it."""
