@@ -88,6 +88,7 @@ def _measure(
     pauses = constant.QUICK_PAUSES if quick else constant.PAUSES
     measure: dict[str, Callable[[], Result]] = {
         "compare": lambda: compare.side_by_side(alias, rows, repeats, say, seconds),
+        "save": lambda: compare.saving(alias, rows, repeats, say, seconds),
         "one-field": lambda: compare.one_field(alias, rows, repeats, say, seconds),
         "batch": lambda: constant.a_batch(alias, say),
         "constant": lambda: constant.by_length(alias, lengths, repeats, say, seconds),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connections
 
-from benchmarks import databases, hand, ours
+from benchmarks import alone, databases, hand, ours
 from benchmarks.databases import NAMES
 from benchmarks.measure import (
     Bar,
@@ -95,7 +95,6 @@ def side_by_side(
     at_least = {"postgresql": (15, 0.8, 20), "sqlite": (10, 0.3, 10)}[connections[alias].vendor]
     to_bare, to_one, to_peer = at_least
     promises = [
-        Promise(MAPPER, [KEYED], "the best loop by hand with save()", 0.95),
         Promise(FIELDS, [BARE], "the bare loop with save()", to_bare),
         Promise(FIELDS, [each.name for each in fastest], "the fastest bulk write by hand", 0.9),
         Promise(BATCH, [ONE], "one UPDATE of the table", to_one),
@@ -117,20 +116,49 @@ def side_by_side(
     return Result([table], [_demand(alias, each, times) for each in promises], bars)
 
 
+def saving(
+    alias: str, rows: int, repeats: int, say: Callable[[str], None], seconds: float = math.inf
+) -> Result:
+    """Compare save() alone, as exactly as it goes: what is looked for is a few in a hundred."""
+    title = f"{NAMES[alias]}: n += 1 on {rows:,} rows with save(), each run a process of its own"
+    pair = [alone.contender(KEYED, "keyed", alias), alone.contender(MAPPER, "mapper", alias)]
+    promise = Promise(MAPPER, [KEYED], "the best loop by hand with save()", 0.95)
+    return _one_pair(title, pair, promise, alias, rows, 2 * repeats, say, seconds)
+
+
 def one_field(
     alias: str, rows: int, repeats: int, say: Callable[[str], None], seconds: float = math.inf
 ) -> Result:
     """Compare save() of one field: less work a row, so that the framework's share is more."""
     title = f'{NAMES[alias]}: n += 1 on {rows:,} rows with save(update_fields=["n"])'
     keyed, mapper = f"{KEYED[:-1]}one field)", "mapper, save(one field)"
-    contenders = [
-        _by_hand(keyed, alias, hand.save_one_field),
-        Contender(mapper, lambda: ours.run("0002_save_one_field", alias)),
+    pair = [
+        alone.contender(keyed, "keyed-one-field", alias),
+        alone.contender(mapper, "mapper-one-field", alias),
     ]
-    times = _turns(title, alias, contenders, rows, repeats, say, seconds)
-    note = "Ratio: its speed divided by that of the loop by hand, the median of the turns."
     promise = Promise(mapper, [keyed], "the best loop by hand of the same kind", 0.95)
-    return Result([_table(title, note, times, keyed, rows)], [_demand(alias, promise, times)])
+    return _one_pair(title, pair, promise, alias, rows, repeats, say, seconds)
+
+
+def _one_pair(
+    title: str,
+    pair: list[Contender],
+    promise: Promise,
+    alias: str,
+    rows: int,
+    repeats: int,
+    say: Callable[[str], None],
+    seconds: float,
+) -> Result:
+    times = _turns(title, alias, pair, rows, repeats, say, seconds)
+    note = (
+        "Ratio: its speed divided by that of the loop by hand, the median of the turns. Each run is"
+        " a new process that is ready when the clock starts: the same code differs from process to"
+        " process by as much as is looked for."
+    )
+    return Result(
+        [_table(title, note, times, pair[0].name, rows)], [_demand(alias, promise, times)]
+    )
 
 
 _OURS = (MAPPER, FIELDS, BATCH)

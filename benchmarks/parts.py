@@ -26,7 +26,8 @@ PARTS = {
     part.name: part
     for part in (
         Part("compare", "everything side by side", SQL, {"postgresql": 7, "sqlite": 4}),
-        Part("one-field", "save() of one field", SQL, {"postgresql": 3, "sqlite": 1}),
+        Part("save", "save() alone", SQL, {"postgresql": 8, "sqlite": 4}),
+        Part("one-field", "save() of one field", SQL, {"postgresql": 4, "sqlite": 2}),
         Part("batch", "what is sent for a batch", SQL, {"postgresql": 0.1, "sqlite": 0.1}),
         Part("constant", "short and long tables", SQL, {"postgresql": 5, "sqlite": 4}),
         Part("sparse", "a filter that matches little", SQL, {"postgresql": 5, "sqlite": 3}),

@@ -47,6 +47,8 @@ Written by `make bench`; do not edit. Other machines give other times; the ratio
 - Ratios are taken turn by turn, so that a slow minute of the machine slows both sides, and the
   median is given with the smallest and the largest. Spread is the slowest less the fastest, divided
   by the median. Lines across the bars go from the slowest to the fastest turn.
+- `save()` alone, where a few in a hundred are looked for, is measured in a new process for each
+  run: with the same code one process is faster or slower than the next by about as much.
 - After each run each row is seen to have been changed exactly once; else the benchmark fails.
 - The loops by hand are as good as we could write them: rows in key order, locked in the query that
   reads them, one transaction for each batch. The fastest write is an UPDATE from arrays on
