@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_protect
 from massmigration import api, capabilities
 from massmigration.definitions.installed import installed
 from massmigration.models import MigrationRecord, Run
+from massmigration.texts import text_of, translated
 from massmigration.web.permissions import can_operate, can_view, outside_transactions, who
 from massmigration.web.presenters import figures
 from massmigration.web.presenters.detail import description_of
@@ -255,7 +256,8 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             api.forget(obj.key, obj._state.db or "default", by=who(request))
         except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
-            self.message_user(request, str(error) or type(error).__name__, messages.ERROR)
+            text = translated(text_of(error)) or type(error).__name__
+            self.message_user(request, text, messages.ERROR)
             return False
         log: Any = self  # one name before Django 5.1, another one since
         if hasattr(self, "log_deletions"):
