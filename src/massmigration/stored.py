@@ -74,6 +74,7 @@ _SENTENCES: Final = (
     SWALLOWED,
     SAVEPOINT_GONE,
     SETS_OTHERS,
+    IN_TRANSACTION,
     TRIED,
 )
 _WITH_TYPE: Final = re.compile(r"(?P<type>\w+): (?P<error>.+)", re.DOTALL)
@@ -128,7 +129,7 @@ def _pattern(message: str) -> re.Pattern[str]:
     known = "|".join(status.ALL)
     parts = re.split(r"%\((\w+)\)s", message)
     for place in range(1, len(parts), 2):
-        wanted = known if parts[place] == "status" else ".+"
+        wanted = known if parts[place] == "status" else ".+?"
         parts[place] = f"(?P<{parts[place]}>{wanted})"
     parts[::2] = map(re.escape, parts[::2])
     return re.compile("".join(parts), re.DOTALL)
