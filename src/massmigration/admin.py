@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_protect
 
-from massmigration import api, capabilities
+from massmigration import api, capabilities, stored
 from massmigration.definitions.installed import installed
 from massmigration.models import MigrationRecord, Run
+from massmigration.texts import text_of, translated
 from massmigration.web.permissions import can_operate, can_view, outside_transactions, who
 from massmigration.web.presenters import figures
 from massmigration.web.presenters.detail import description_of
@@ -86,13 +87,13 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = (StateFilter, AppFilter)
     search_fields = ("key",)
     fields = (
-        "key",
+        "whole_key",
         "description",
         "state",
         "initiated",
         "applied",
-        "last_error",
-        "attempt_uuid",
+        "error",
+        "attempt",
     )
     readonly_fields = fields
     actions = ["delete_selected"]
@@ -141,6 +142,21 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return str(BY_CODE[code.get(obj.status(), "running")].label)
 
     # The fields themselves have no names that could be translated: they are as in 0.3.x.
+
+    @admin.display(description=gettext_lazy("migration"))
+    def whole_key(self, obj: MigrationRecord) -> str:
+        """Name the migration."""
+        return obj.key
+
+    @admin.display(description=gettext_lazy("last error"))
+    def error(self, obj: MigrationRecord) -> str:
+        """Say what went wrong last."""
+        return translated(stored.reread_failure(obj.last_error))
+
+    @admin.display(description=gettext_lazy("id of the run"))
+    def attempt(self, obj: MigrationRecord) -> str:
+        """Give the id of the run that the record belongs to."""
+        return str(obj.attempt_uuid)
 
     @admin.display(description=gettext_lazy("started"), ordering="initiated_at")
     def initiated(self, obj: MigrationRecord) -> datetime | None:
@@ -255,7 +271,8 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             api.forget(obj.key, obj._state.db or "default", by=who(request))
         except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
-            self.message_user(request, str(error) or type(error).__name__, messages.ERROR)
+            text = translated(text_of(error)) or type(error).__name__
+            self.message_user(request, text, messages.ERROR)
             return False
         log: Any = self  # one name before Django 5.1, another one since
         if hasattr(self, "log_deletions"):

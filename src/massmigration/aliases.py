@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import connections, router
+from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.conf import get_settings
 from massmigration.exceptions import CannotRunOnDB, DbAliasNotAllowed
 from massmigration.models import MigrationRecord
+from massmigration.texts import Text
+
+NO_DATABASE = _("There is no database %(alias)r")
 
 
 def get_all_db_aliases() -> list[str]:
@@ -28,7 +32,7 @@ def managed_aliases() -> list[str]:
     chosen = get_settings().DATABASES
     if chosen is not None:
         for alias in chosen:
-            check_alias(alias, "MASSMIGRATION_DATABASES names")
+            check_alias(alias, _("MASSMIGRATION_DATABASES names the unknown database %(alias)r"))
         return list(chosen)
     return [
         alias
@@ -38,15 +42,20 @@ def managed_aliases() -> list[str]:
     ]
 
 
-def check_alias(alias: str, who: str = "There is") -> None:
+def check_alias(alias: str, what: str = NO_DATABASE, **params: str) -> None:
     """Refuse an alias that `DATABASES` does not have.
+
+    Args:
+        alias: the alias.
+        what: what is wrong with it, marked for translation; a clause with `%(alias)r`.
+        **params: further words of the clause.
 
     Raises:
         DbAliasNotAllowed: naming the ones that exist.
     """
     if alias not in settings.DATABASES:
-        verb = "no database" if who == "There is" else "the unknown database"
-        msg = f"{who} {verb} {alias!r}; must be one of: {', '.join(settings.DATABASES)}."
+        clause, known = Text(what, alias=alias, **params), ", ".join(settings.DATABASES)
+        msg = Text(_("%(problem)s; must be one of: %(known)s."), problem=clause, known=known)
         raise DbAliasNotAllowed(msg)
 
 
@@ -58,8 +67,8 @@ def refuse_read_only(alias: str) -> None:
     """
     reason = capabilities.of(alias).read_only_reason()
     if reason:
-        msg = (
-            f"Database {alias!r} cannot be written to: {reason}."
+        text = _(
+            "Database %(alias)r cannot be written to: %(reason)s."
             " Leave it out with MASSMIGRATION_DATABASES."
         )
-        raise CannotRunOnDB(msg)
+        raise CannotRunOnDB(Text(text, alias=alias, reason=reason))

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration import identity, status
 from massmigration.aliases import check_alias
 from massmigration.asking import Answer, describe_trouble
@@ -49,6 +51,7 @@ from massmigration.overview import (
 )
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
 from massmigration.recorder import control, external, launching, lookers, pairs, pruning
+from massmigration.texts import Text, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -165,8 +168,8 @@ def initiate_migration(migration: BaseMigration, db_alias: str) -> None:
         MigrationAlreadyStarted: when it is in progress or applied.
     """
     if not can_start_migration(migration, db_alias):
-        msg = f"{migration.key} is in progress or applied on {db_alias!r} already."
-        raise MigrationAlreadyStarted(msg)
+        text = _("%(key)s is in progress or applied on %(alias)r already.")
+        raise MigrationAlreadyStarted(Text(text, key=migration.key, alias=db_alias))
     launch(migration, db_alias, restart=True)
 
 
@@ -244,8 +247,8 @@ def run(migration: BaseMigration, db_alias: str, request: RunRequest | None = No
     """
     request = request or RunRequest()
     if migration.kind == "custom":
-        msg = f"{migration.key} is a custom migration, so it cannot be run here; launch it."
-        raise WrongState(msg)
+        text = _("%(key)s is a custom migration, so it cannot be run here; launch it.")
+        raise WrongState(Text(text, key=migration.key))
     current = _take_up(migration, db_alias, request)
     options = Options(
         full_speed=request.full_speed,
@@ -282,14 +285,17 @@ def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
     record = migration.get_migration_record(alias)
     current = None if record is None else _run_of(record, alias)
     if current is None:
-        was = (
-            "gone" if record is None else f"{record.status().lower()} by an older version's record"
-        )
-        msg = f"{migration.key} on {alias!r} is {was}; forget it, then run it again."
-        raise WrongState(msg)
+        text = _("%(key)s on %(alias)r is gone; forget it, then run it again.")
+        if record is not None:
+            text = _(
+                "%(key)s on %(alias)r is %(status)s by an older version's record; forget it, then"
+                " run it again."
+            )
+        was = "" if record is None else Text(record.status().lower())
+        raise WrongState(Text(text, key=migration.key, alias=alias, status=was))
     if request.limit is not None and current.status != status.ENQUEUED:
-        msg = f"{migration.key} on {alias!r} is {current.status}; a trial needs a new run."
-        raise WrongState(msg)
+        text = _("%(key)s on %(alias)r is %(status)s; a trial needs a new run.")
+        raise WrongState(Text(text, key=migration.key, alias=alias, status=Text(current.status)))
     return _go_on(migration, alias, current, request.by)
 
 
@@ -297,17 +303,19 @@ def _go_on(migration: BaseMigration, alias: str, current: Run, by: str) -> Run:
     """Retry or resume a run that rests; give it."""
     key = migration.key
     if current.is_external:
-        msg = f"{key} on {alias!r} is worked on by {current.backend or 'its own code'}."
-        raise WrongState(msg)
+        backend = current.backend or Text(_("its own code"))
+        text = _("%(key)s on %(alias)r is worked on by %(backend)s.")
+        raise WrongState(Text(text, key=key, alias=alias, backend=backend))
     if current.status == status.FAILED:
         return control.retry(alias, key, by=by)
     if current.status == status.PAUSED:
         return control.resume(alias, key, by=by)
     if current.status == status.CANCELLED:
-        msg = f"{key} on {alias!r} was cancelled; restart it from the beginning."
-        raise WrongState(msg)
+        text = _("%(key)s on %(alias)r was cancelled; restart it from the beginning.")
+        raise WrongState(Text(text, key=key, alias=alias))
     if current.status == status.SUCCEEDED:
-        raise MigrationAlreadyStarted(f"{key} is already applied on {alias!r}.")
+        text = _("%(key)s is already applied on %(alias)r.")
+        raise MigrationAlreadyStarted(Text(text, key=key, alias=alias))
     return current
 
 
@@ -349,8 +357,8 @@ def retry(key: str, db_alias: str, *, by: str = "") -> bool:
     if record is not None and record.has_error and _run_of(record, db_alias) is None:
         migration = installed(whole)
         if migration is None:
-            msg = f"There is no code for {whole}, so it cannot be run; fake it or forget it."
-            raise MigrationNotFound(msg)
+            text = _("There is no code for %(key)s, so it cannot be run; fake it or forget it.")
+            raise MigrationNotFound(Text(text, key=whole))
         launch(migration, db_alias, by=by, restart=True)
         return False
     _carry_on(db_alias, control.retry(db_alias, whole, by=by))
@@ -506,7 +514,7 @@ def _key(key: str) -> str:
     try:
         return str(MigrationKey.parse(key))
     except ValueError as error:
-        raise MigrationError(str(error)) from error
+        raise MigrationError(text_of(error)) from error
 
 
 def waits_for_worker(migration: BaseMigration) -> bool:

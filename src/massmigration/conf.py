@@ -10,8 +10,10 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
+from django.utils.translation import gettext_noop as _
 
 from massmigration.exceptions import SettingsError
+from massmigration.texts import Text
 
 PREFIX = "MASSMIGRATION_"
 LOCAL_BACKEND = "massmigration.backends.local.LocalBackend"
@@ -131,31 +133,32 @@ def _checked(name: str, value: Any) -> Any:  # noqa: C901 - one branch for each 
         if value is None and name in {"BATCH_SECONDS", "MAX_BATCH_SIZE"}:
             return None
         if name == "MAX_BATCH_SIZE" and not (number and isinstance(value, int) and value > 0):
-            raise _wrong(name, value, "a whole number above 0")
+            raise _wrong(name, value, Text(_("a whole number above 0")))
         if not (number and value > 0):
-            raise _wrong(name, value, "a number above 0")
+            raise _wrong(name, value, Text(_("a number above 0")))
     elif name in _NOT_NEGATIVE:
         optional = name == "PAUSE_BETWEEN_BATCHES"
         if not (optional and value is None) and not (number and value >= 0):
-            raise _wrong(name, value, "a number, 0 or more")
+            raise _wrong(name, value, Text(_("a number, 0 or more")))
     elif name in _SWITCHES:
         optional = name == "ENFORCE"
         if not (optional and value is None) and not isinstance(value, bool):
-            raise _wrong(name, value, "True or False")
+            raise _wrong(name, value, Text(_("True or False")))
     elif name == "DATABASES":
         if value is None:
             return None
         is_collection = isinstance(value, list | tuple | set | frozenset)
         if not is_collection or not all(isinstance(alias, str) for alias in value):
-            raise _wrong(name, value, "a list of database aliases")
+            raise _wrong(name, value, Text(_("a list of database aliases")))
         return tuple(value)
     elif value is not None and not isinstance(value, str):
-        raise _wrong(name, value, "a string")
+        raise _wrong(name, value, Text(_("a string")))
     return value
 
 
-def _wrong(name: str, value: object, expected: str) -> SettingsError:
-    return SettingsError(f"{PREFIX}{name} is {value!r}; it must be {expected}.")
+def _wrong(name: str, value: object, expected: Text) -> SettingsError:
+    text = _("%(name)s is %(value)s; it must be %(expected)s.")
+    return SettingsError(Text(text, name=PREFIX + name, value=repr(value), expected=expected))
 
 
 def _reset(*, setting: str | None = None, **_: object) -> None:

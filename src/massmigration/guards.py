@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING
 from django.db import Error, connections, transaction
 from django.db.transaction import TransactionManagementError
 
-from massmigration import capabilities
+from massmigration import capabilities, stored
 from massmigration.exceptions import OperationError, SwallowedDatabaseError
+from massmigration.texts import Text, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ADVICE = (
-    "Put `with transaction.atomic():` around the statement whose error is handled, or set"
-    " `atomic = False` on the migration."
-)
 
 
 class Guard:
@@ -47,8 +43,7 @@ class Guard:
             or len(connection.savepoint_ids) != self._depth
             or self._database.transaction_is_lost()
         ):
-            msg = f"The operation swallowed a database error, so its writes are undone. {ADVICE}"
-            raise SwallowedDatabaseError(msg)
+            raise SwallowedDatabaseError(_with_advice(stored.SWALLOWED))
 
 
 class NoGuard(Guard):
@@ -80,12 +75,7 @@ def guarded(alias: str) -> Iterator[Guard]:
     except Error as error:
         if not ended or capabilities.of(alias).is_connection_lost(error):
             raise
-        msg = (
-            "The operation's savepoint is gone: the operation ended the transaction itself"
-            " (COMMIT, ROLLBACK, or a change of tables on MySQL and MariaDB), or swallowed the"
-            f" error with which the server ended it. {ADVICE}"
-        )
-        raise OperationError(msg) from error
+        raise OperationError(_with_advice(stored.SAVEPOINT_GONE)) from error
 
 
 def explain(error: BaseException) -> str:
@@ -98,5 +88,9 @@ def explain(error: BaseException) -> str:
         or "cannot be executed from a function or multi-command string" in text
         or "cannot VACUUM from within a transaction" in text
     ):
-        return f"Operations run in a transaction, together with their checkpoint. {ADVICE}"
+        return _with_advice(stored.IN_TRANSACTION)
     return ""
+
+
+def _with_advice(message: str) -> Text:
+    return joined(" ", [Text(message), Text(stored.ADVICE)])

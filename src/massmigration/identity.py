@@ -9,6 +9,9 @@ import threading
 from functools import cache
 from pathlib import Path
 
+from massmigration import stored
+from massmigration.texts import Text
+
 _SEPARATOR = "/"
 
 
@@ -31,8 +34,8 @@ def describe(owner: str) -> str:
     """Name a worker for people."""
     parts = owner.split(_SEPARATOR)
     if len(parts) != 5:
-        return owner or "nobody"
-    return f"process {parts[2]} on {parts[0]}"
+        return owner or Text(stored.NOBODY)
+    return Text(stored.WORKER, pid=parts[2], host=parts[0])
 
 
 def is_gone(owner: str) -> bool:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration import identity
 from massmigration.engine import driving, planning
 from massmigration.engine.tasks import Options
 from massmigration.exceptions import WrongState
+from massmigration.texts import Text
 from massmigration.transactions import nested_allowed
 
 if TYPE_CHECKING:
@@ -41,8 +44,8 @@ def run_inline(
         CannotRunOnDB: when the database is not allowed or takes no writes.
     """
     if migration.kind == "custom":
-        msg = f"{migration.key} is a custom migration, so it cannot be run here; launch it."
-        raise WrongState(msg)
+        text = _("%(key)s is a custom migration, so it cannot be run here; launch it.")
+        raise WrongState(Text(text, key=migration.key))
     if not checks_order:
         migration = copy.copy(migration)
         migration.dependencies = ()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop as _
+
+from massmigration.texts import Text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,11 +31,11 @@ class MigrationKey:
             return identifier
         parts = identifier.split(":") if isinstance(identifier, str) else list(identifier)
         if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):
-            msg = (
-                f"{identifier!r} does not name a migration; "
+            text = _(
+                "%(given)s does not name a migration; "
                 'use "app_label:0001_name" or ("app_label", "0001_name").'
             )
-            raise ValueError(msg)
+            raise ValueError(Text(text, given=repr(identifier)))
         return cls(parts[0], parts[1])
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration.exceptions import BrokenMigration, MigrationNotFound
 from massmigration.loading import (
     LoadedMigration,
@@ -14,7 +16,8 @@ from massmigration.loading import (
     migration_id_from_filename,
     store,
 )
-from massmigration.loading.store import BrokenFile, load_file
+from massmigration.loading.store import BrokenFile, cannot_be_used, load_file
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from django.apps import AppConfig
@@ -40,6 +43,7 @@ def load_migration(app_config: AppConfig, migration_id: str) -> LoadedMigration:
         if file.key.name == migration_id:
             outcome = load_file(file)
             if isinstance(outcome, BrokenFile):
-                raise BrokenMigration(f"{outcome.key} cannot be used. {outcome.error}")
+                raise BrokenMigration(cannot_be_used(outcome))
             return outcome
-    raise MigrationNotFound(f"There is no migration {app_config.label}:{migration_id}.")
+    key = f"{app_config.label}:{migration_id}"
+    raise MigrationNotFound(Text(_("There is no migration %(key)s."), key=key))

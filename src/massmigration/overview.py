@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, Sum
 from django.utils.timezone import is_naive, make_aware
+from django.utils.translation import gettext_noop as _
 
 from massmigration import aliases as database_aliases
-from massmigration import capabilities, looking, status
+from massmigration import capabilities, looking, status, stored
 from massmigration.asking import Answer, Problem, ask, ask_all
 from massmigration.definitions.installed import installed
 from massmigration.engine.pace import Pace, pace_from
@@ -22,6 +23,7 @@ from massmigration.keys import MigrationKey
 from massmigration.loading import BrokenFile, is_other_code, store
 from massmigration.models import Event, MigrationRecord, Run, Shard, Ticket, Trace
 from massmigration.recorder import lookers, traces
+from massmigration.texts import Text, joined, text_of
 
 if TYPE_CHECKING:
     import uuid
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from massmigration.definitions import BaseMigration
 
 MAX_HISTORY = 50
-APPLIED_TOO = (
+APPLIED_TOO = _(
     "its record says applied too, as 0.3.x left it, and counts as errored: fake it if all is done,"
     " else retry it"
 )
@@ -216,7 +218,8 @@ def _is_allowed(migration: BaseMigration | None, alias: str) -> tuple[bool, str]
     try:
         return alias in migration.get_allowed_db_aliases(), ""
     except Exception as error:  # noqa: BLE001 - a method that users may write
-        return False, f"get_allowed_db_aliases() raises {type(error).__name__}: {error}"
+        text = _("get_allowed_db_aliases() raises %(type)s: %(error)s")
+        return False, Text(text, type=type(error).__name__, error=text_of(error))
 
 
 def _note(
@@ -228,19 +231,19 @@ def _note(
 ) -> str:
     note = ""
     if broken is not None:
-        note = f"broken file {broken.path}: {broken.error}"
+        note = Text(_("broken file %(path)s: %(error)s"), path=broken.path, error=broken.error)
     elif migration is None:
-        note = "its code is gone"
+        note = Text(_("its code is gone"))
     elif progress is not None:
         note = progress.held or progress.stalled or progress.queued
     notes = [note]
     if migration is not None and run is not None and is_code_changed(migration, run):
-        notes.append("its code changed since the run started")
+        notes.append(Text(_("its code changed since the run started")))
     if record is not None and record.has_error:
-        notes.append(record.last_error)
+        notes.append(stored.reread_failure(record.last_error))
         if record.is_applied:
-            notes.append(APPLIED_TOO)
-    return "; ".join(filter(None, notes))
+            notes.append(Text(APPLIED_TOO))
+    return joined("; ", notes)
 
 
 def is_code_changed(migration: BaseMigration, run: Run) -> bool:

@@ -15,6 +15,7 @@ from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import planning, ranges
 from massmigration.engine.sources import source_of
 from massmigration.engine.tasks import max_rows_of
+from massmigration.texts import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ def _problem(question: Callable[[], object]) -> str:
     try:
         question()
     except Exception as error:  # noqa: BLE001 - it is shown, whatever it is
-        return str(error) or type(error).__name__
+        return text_of(error) or type(error).__name__
     return ""
 
 
@@ -107,7 +108,7 @@ def _guarantee(migration: BaseMigration, alias: str) -> tuple[bool | None, str]:
             return None, ""
         return planning.guarantee(migration, alias)
     except Exception as error:  # noqa: BLE001 - as above
-        return None, str(error)
+        return None, text_of(error)
 
 
 def _rows(migration: BaseMigration, alias: str) -> tuple[int | None, bool]:

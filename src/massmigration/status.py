@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.utils.translation import gettext_noop as _
+
 ENQUEUED: Final = "enqueued"
 RUNNING: Final = "running"
 PAUSED: Final = "paused"
 SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
+
+#: What sentences say of runs and records, for translators.
+WORDS: Final = (
+    _("enqueued"),
+    _("running"),
+    _("paused"),
+    _("succeeded"),
+    _("failed"),
+    _("cancelled"),
+    _("resumed"),
+    _("retried"),
+    _("applied"),
+    _("errored"),
+)
 
 ALL: Final = (ENQUEUED, RUNNING, PAUSED, SUCCEEDED, FAILED, CANCELLED)
 

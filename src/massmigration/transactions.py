@@ -10,9 +10,11 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import connections, transaction
+from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.exceptions import InsideTransaction
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,12 +79,12 @@ def outermost(alias: str) -> Iterator[BaseDatabaseWrapper]:
             yield connection
         return
     if connection.in_atomic_block or not connection.get_autocommit():
-        msg = (
-            f"A transaction is open on database {alias!r}, so nothing done here would be safe"
+        text = _(
+            "A transaction is open on database %(alias)r, so nothing done here would be safe"
             " until it ends. Call this outside of atomic() and ATOMIC_REQUESTS, and with"
             " AUTOCOMMIT on."
         )
-        raise InsideTransaction(msg)
+        raise InsideTransaction(Text(text, alias=alias))
     if not has_transactions:
         yield connection
         return

@@ -55,15 +55,22 @@ def test_the_list_shows_states_and_the_button(register, client):
 
 
 def test_the_list_and_a_record_are_translated(client):
-    MigrationRecord.objects.create(key="gone:0001_away", is_applied=True)
+    MigrationRecord.objects.create(
+        key="gone:0001_away",
+        is_applied=True,
+        has_error=True,
+        last_error="The record was marked so.",
+    )
 
     pages = [LIST, f"{LIST}gone_3A0001_5Faway/change/"]
     with translation.override("de"):
         text = "".join(client.get(page).content.decode() for page in pages)
 
-    for english in ("Initiated at", "Applied at", "was faked", "app label", "By app"):
+    for english in ("Initiated at", "Applied at", "Last error", "Attempt", "marked so"):
         assert english not in text
-    for german in ("Begonnen", "Angewendet am", "Nach App"):
+    for english in ("was faked", "app label", "By app"):
+        assert english not in text
+    for german in ("Begonnen", "Angewendet am", "Nach App", "Letzter Fehler", "so vermerkt"):
         assert german in text
 
 

@@ -15,7 +15,7 @@ import massmigration
 
 PACKAGE = Path(massmigration.__file__).parent
 FILES = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/django.po"))
-PLACEHOLDER = re.compile(r"%\(\w+\)s|%%")
+PLACEHOLDER = re.compile(r"%\(\w+\)[sr]|%%")
 
 
 @pytest.fixture

@@ -5,6 +5,10 @@ from __future__ import annotations
 from abc import ABC
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop as _
+
+from massmigration.texts import Text
+
 if TYPE_CHECKING:
     from massmigration.definitions import BatchMigration, MapperMigration, SimpleMigration
 
@@ -35,4 +39,5 @@ class BackendBase(ABC):  # noqa: B024 - a backend may run one kind of migration 
 
 
 def _lacks(backend: object, kind: str) -> str:
-    return f"{type(backend).__name__} does not run {kind} migrations; use another backend."
+    text = _("%(backend)s does not run %(kind)s migrations; use another backend.")
+    return Text(text, backend=type(backend).__name__, kind=kind)

@@ -10,10 +10,12 @@ import mmap
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from celery import current_app, shared_task, signals
+from django.utils.translation import gettext_noop as _
 
 from massmigration.aliases import managed_aliases
 from massmigration.backends import performing, recovering
 from massmigration.backends.queue import Message, QueueBackend
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +43,12 @@ class CeleryBackend(QueueBackend):
         "priority": int,
         "options": dict,  # more words for `apply_async`
     }
-    looker_hint: ClassVar[str] = (
-        f"let Celery beat send the task {RECOVER!r} each minute, or cron call"
-        " `manage.py massmigration recover`"
+    looker_hint: ClassVar[str] = Text(
+        _(
+            "let Celery beat send the task %(task)r each minute, or cron call"
+            " `manage.py massmigration recover`"
+        ),
+        task=RECOVER,
     )
 
     def __init__(self) -> None:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_noop as _
 
 from massmigration.aliases import managed_aliases
 from massmigration.backends import djangae_iteration, performing, recovering
@@ -21,6 +22,7 @@ from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
 from massmigration.definitions.installed import all_installed, installed
 from massmigration.exceptions import NoQueue
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     import uuid
@@ -53,8 +55,8 @@ class DjangaeBackend(QueueBackend):
         "defer_iteration_with_finalize_kwargs": dict,
         "key_ranges_getter": object,
     }
-    looker_hint: ClassVar[str] = (
-        "let cron.yaml fetch each minute a URL whose view is massmigration.backends.djangae.look"
+    looker_hint: ClassVar[str] = Text(
+        _("let cron.yaml fetch each minute a URL whose view is massmigration.backends.djangae.look")
     )
 
     def __init__(self) -> None:
@@ -64,11 +66,11 @@ class DjangaeBackend(QueueBackend):
             ImportError: when djangae is not installed.
         """
         if find_spec("djangae") is None:
-            msg = (
+            text = _(
                 "djangae is not installed; `pip install 'django-mass-migration[djangae]'`, or set"
                 " MASSMIGRATION_BACKEND to another backend."
             )
-            raise ImportError(msg)
+            raise ImportError(Text(text))
 
     def start(
         self, migration: BaseMigration, db_alias: str, *, by: str = "", restart: bool = False
@@ -131,12 +133,12 @@ class DjangaeBackend(QueueBackend):
         """
         name = getattr(migration, "queue_name", None) or get_settings().TASK_QUEUE
         if not name:
-            key = "a migration whose file is gone" if migration is None else migration.key
-            msg = (
-                f"There is no queue for {key}; set MASSMIGRATION_TASK_QUEUE to the name of a queue"
+            gone = Text(_("a migration whose file is gone"))
+            text = _(
+                "There is no queue for %(key)s; set MASSMIGRATION_TASK_QUEUE to the name of a queue"
                 " of Cloud Tasks, or queue_name on the migration."
             )
-            raise NoQueue(msg)
+            raise NoQueue(Text(text, key=gone if migration is None else migration.key))
         return str(name)
 
     def _key_ranges_getter(self, queryset: QuerySet[Any]) -> KeyRangesGetter:

@@ -15,11 +15,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from massmigration.engine import planning, ranges, splitting
 from massmigration.engine.sources import Source
 from massmigration.exceptions import QueueUnreachable
 from massmigration.models import Run
+from massmigration.texts import Text, text_of
 
 if TYPE_CHECKING:
     import uuid
@@ -149,8 +151,9 @@ def _defer(backend: DjangaeBackend, queryset: QuerySet[Any], words: dict[str, An
         )
     except Exception as error:
         migration.mark_as_errored(alias, error, attempt)
-        msg = (
-            f"{migration.key} is marked as errored: its queue took no task"
-            f" ({type(error).__name__}: {error}). When the queue is back, run it again."
+        text = _(
+            "%(key)s is marked as errored: its queue took no task"
+            " (%(type)s: %(error)s). When the queue is back, run it again."
         )
-        raise QueueUnreachable(msg) from error
+        words = {"type": type(error).__name__, "error": text_of(error)}
+        raise QueueUnreachable(Text(text, key=migration.key, **words)) from error

@@ -12,12 +12,14 @@ import sys
 import threading
 
 from django.db import connections
+from django.utils.translation import gettext_noop as _
 
 from massmigration.aliases import managed_aliases
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.backends.worker import Worker
 from massmigration.conf import get_settings
 from massmigration.engine.tasks import Options
+from massmigration.texts import Text
 from massmigration.utils.test import in_tests
 
 logger = logging.getLogger("massmigration")
@@ -27,7 +29,7 @@ class LocalBackend(QueueBackend):
     """Leaves the work in the database, for workers and for this web process's thread."""
 
     carries_messages = False
-    looker_hint = "keep a `manage.py massmigration worker` running"
+    looker_hint = Text(_("keep a `manage.py massmigration worker` running"))
 
     def enqueue(self, message: Message, delay: float = 0.0) -> None:
         """Wake the thread of this web process, if it may have one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration.backends import sending
 from massmigration.backends.base import BackendBase
 from massmigration.backends.messages import Message
@@ -12,6 +14,7 @@ from massmigration.conf import get_settings
 from massmigration.engine import planning, splitting
 from massmigration.engine.points import reach
 from massmigration.exceptions import RefusedParams
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +52,9 @@ class QueueBackend(BackendBase):
     params: ClassVar[Mapping[str, type | tuple[type, ...]]] = {}
     """Names in `backend_params` that this backend knows, and their types."""
 
-    looker_hint: ClassVar[str] = "let cron call `manage.py massmigration recover` each minute"
+    looker_hint: ClassVar[str] = Text(
+        _("let cron call `manage.py massmigration recover` each minute")
+    )
     """How the periodic look for lost messages is set up with this queue."""
 
     @abstractmethod
@@ -163,11 +168,14 @@ class QueueBackend(BackendBase):
             if not is_right:
                 kinds = types if isinstance(types, tuple) else (types,)
                 wanted = " or ".join(kind.__name__ for kind in kinds)
-                msg = (
-                    f"backend_params[{name!r}] of {migration.key} is {value!r}; it must be"
-                    f" {wanted}{' above 0' if is_number else ''}."
-                )
-                raise RefusedParams(msg)
+                text = _("backend_params[%(name)r] of %(key)s is %(value)s; it must be %(wanted)s.")
+                if is_number:
+                    text = _(
+                        "backend_params[%(name)r] of %(key)s is %(value)s; it must be %(wanted)s"
+                        " above 0."
+                    )
+                words = {"name": name, "value": repr(value), "wanted": wanted}
+                raise RefusedParams(Text(text, key=migration.key, **words))
 
     def _known(self) -> dict[str, type | tuple[type, ...]]:
         return {"max_parallel": int, "slice_seconds": (int, float), **self.params}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import django_rq
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 from rq import get_current_job
 
 from massmigration.aliases import managed_aliases
@@ -15,6 +16,7 @@ from massmigration.backends import performing, recovering
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
 from massmigration.exceptions import RefusedParams
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +43,11 @@ class RQBackend(QueueBackend):
         "job_timeout": (int, float),
         "options": dict,  # more words for `Queue.enqueue`
     }
-    looker_hint: ClassVar[str] = (
-        "let cron call `manage.py massmigration recover` each minute, or register"
-        " massmigration.backends.rq.recover with `manage.py rqcron`"
+    looker_hint: ClassVar[str] = Text(
+        _(
+            "let cron call `manage.py massmigration recover` each minute, or register"
+            " massmigration.backends.rq.recover with `manage.py rqcron`"
+        )
     )
 
     @property
@@ -99,9 +103,9 @@ class RQBackend(QueueBackend):
         queue = migration.get_backend_params().get("queue", self.queue)
         known = getattr(settings, "RQ_QUEUES", None) or {}
         if queue not in known:
-            names = ", ".join(map(repr, sorted(known))) or "none"
-            msg = f"{migration.key} is for the queue {queue!r}; RQ_QUEUES has: {names}."
-            raise RefusedParams(msg)
+            names = ", ".join(map(repr, sorted(known))) or Text(_("none"))
+            text = _("%(key)s is for the queue %(queue)s; RQ_QUEUES has: %(names)s.")
+            raise RefusedParams(Text(text, key=migration.key, queue=repr(queue), names=names))
 
 
 def perform(**carried: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.db import Error, transaction
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop as _
 
 from massmigration import status
 from massmigration.backends.messages import Message
@@ -15,6 +16,7 @@ from massmigration.definitions.installed import installed
 from massmigration.engine import driving
 from massmigration.exceptions import QueueUnreachable
 from massmigration.recorder import leases, tickets
+from massmigration.texts import Text, text_of
 
 if TYPE_CHECKING:
     from massmigration.backends.queue import QueueBackend
@@ -117,12 +119,13 @@ def _enqueue(backend: QueueBackend, run: Run, message: Message, delay: float) ->
             tickets.note_unsent(alias, run.id, message.ticket, message.number)
         except Error:
             logger.debug("Its ticket waits as if it had been sent", exc_info=True)
-        msg = (
-            f"{run.migration_key} is to be worked on, but its queue took no message"
-            f" ({type(error).__name__}: {error}). When the queue is back,"
+        text = _(
+            "%(key)s is to be worked on, but its queue took no message"
+            " (%(type)s: %(error)s). When the queue is back,"
             " `manage.py massmigration recover`, or whoever looks next, sends it again."
         )
-        raise QueueUnreachable(msg) from error
+        words = {"type": type(error).__name__, "error": text_of(error)}
+        raise QueueUnreachable(Text(text, key=run.migration_key, **words)) from error
 
 
 def _wanted(backend: QueueBackend, migration: BaseMigration, alias: str, run: Run) -> int:

@@ -8,10 +8,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 
 from massmigration.backends.performing import perform
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.exceptions import RefusedParams
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +48,11 @@ class TasksBackend(QueueBackend):
         "queue_name": str,
         "priority": int,
     }
-    looker_hint: ClassVar[str] = (
-        "let cron call `manage.py massmigration recover` each minute: workers of django.tasks"
-        " take up no task of a worker that died"
+    looker_hint: ClassVar[str] = Text(
+        _(
+            "let cron call `manage.py massmigration recover` each minute: workers of django.tasks"
+            " take up no task of a worker that died"
+        )
     )
 
     def __init__(self) -> None:
@@ -82,7 +86,8 @@ class TasksBackend(QueueBackend):
         super().check_params(migration)
         trouble = self._trouble(migration.get_backend_params())
         if trouble:
-            raise RefusedParams(f"{migration.key} cannot be launched: {trouble}")
+            text = _("%(key)s cannot be launched: %(trouble)s")
+            raise RefusedParams(Text(text, key=migration.key, trouble=trouble))
 
     def _task(self, params: Mapping[str, Any]) -> Any:
         return work.using(
@@ -96,17 +101,20 @@ class TasksBackend(QueueBackend):
         alias = params.get("backend", self.backend)
         if alias not in task_backends.settings:
             known = ", ".join(sorted(task_backends.settings))
-            return f"TASKS has no backend {alias!r}; it must be one of: {known}."
+            text = _("TASKS has no backend %(alias)s; it must be one of: %(known)s.")
+            return Text(text, alias=repr(alias), known=known)
         try:
             kind = type(task_backends[alias]).__name__
             if kind in NO_QUEUES:
-                return (
-                    f"TASKS[{alias!r}] is the {kind}, which is no queue; name one with workers,"
+                text = _(
+                    "TASKS[%(alias)s] is the %(kind)s, which is no queue; name one with workers,"
                     " such as django_tasks_db.DatabaseBackend."
                 )
+                return Text(text, alias=repr(alias), kind=kind)
             self._task(params)
         except Exception as error:  # noqa: BLE001 - the project's settings
-            return f"TASKS[{alias!r}] cannot be used: {type(error).__name__}: {error}"
+            text = _("TASKS[%(alias)s] cannot be used: %(type)s: %(error)s")
+            return Text(text, alias=repr(alias), type=type(error).__name__, error=str(error))
         return ""
 
 

@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, Error, OperationalError
+from django.utils.translation import gettext_noop as _
 
 from massmigration.capabilities.base import Database
+from massmigration.texts import Text
 
 _LOST = {
     2002,
@@ -141,7 +143,7 @@ class MySQL(Database):
         """Ask for the server's `read_only`."""
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT @@global.read_only")
-            return "@@read_only is on" if cursor.fetchone()[0] else ""
+            return Text(_("@@read_only is on")) if cursor.fetchone()[0] else ""
 
     def estimate_rows(self, table: str) -> int | None:
         """Read `information_schema.tables.table_rows`."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
+from django.utils.translation import gettext_noop as _
 
 from massmigration.capabilities.base import Database
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from django.db import DatabaseError
@@ -93,8 +95,8 @@ class PostgreSQL(Database):
             )
             in_recovery, read_only = cursor.fetchone()
         if in_recovery:
-            return "the server is a standby (pg_is_in_recovery)"
-        return "default_transaction_read_only is on" if read_only == "on" else ""
+            return Text(_("the server is a standby (pg_is_in_recovery)"))
+        return Text(_("default_transaction_read_only is on")) if read_only == "on" else ""
 
     def estimate_rows(self, table: str) -> int | None:
         """Read `pg_class.reltuples` (-1 where the table was never analysed)."""

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop as _
 
 from massmigration import notices
 from massmigration.aliases import get_all_db_aliases
@@ -22,6 +23,7 @@ from massmigration.loading.digest import code_hash
 from massmigration.models import MigrationRecord
 from massmigration.recorder import external, launching
 from massmigration.recorder.control import failure_of
+from massmigration.texts import Text
 from massmigration.transactions import joinable
 
 if TYPE_CHECKING:
@@ -68,17 +70,15 @@ class BaseMigration:
             return
         known = get_all_db_aliases()
         if isinstance(aliases, str):
-            msg = (
-                f"allowed_db_aliases of {cls.__module__} must be a list, not the text {aliases!r}."
-            )
-            raise DbAliasNotAllowed(msg)
+            text = _("allowed_db_aliases of %(module)s must be a list, not the text %(given)r.")
+            raise DbAliasNotAllowed(Text(text, module=cls.__module__, given=aliases))
         unknown = [alias for alias in aliases if alias not in known]
         if unknown:
-            msg = (
-                f"allowed_db_aliases of {cls.__module__} names {', '.join(map(repr, unknown))};"
-                f" must be among: {', '.join(known)}."
+            text = _(
+                "allowed_db_aliases of %(module)s names %(unknown)s; must be among: %(known)s."
             )
-            raise DbAliasNotAllowed(msg)
+            names = {"unknown": ", ".join(map(repr, unknown)), "known": ", ".join(known)}
+            raise DbAliasNotAllowed(Text(text, module=cls.__module__, **names))
 
     def __init__(self, app_label: str, name: str) -> None:
         """Make the migration of this app and file name."""
@@ -130,11 +130,12 @@ class BaseMigration:
         method = self.backend_method
         backend = self.get_backend()
         if not isinstance(method, str) or not hasattr(backend, method):
-            msg = (
-                f"{self.key} cannot be launched: its backend {self.backend_str} has no method"
-                f" {method!r}. Set backend_method, or override launch()."
+            text = _(
+                "%(key)s cannot be launched: its backend %(backend)s has no method"
+                " %(method)s. Set backend_method, or override launch()."
             )
-            raise CannotRunOnDB(msg)
+            words = {"backend": self.backend_str, "method": repr(method)}
+            raise CannotRunOnDB(Text(text, key=self.key, **words))
         getattr(backend, method)(self, db_alias)
 
     def check_database(self, db_alias: str) -> None:
@@ -145,7 +146,8 @@ class BaseMigration:
         """
         allowed = self.get_allowed_db_aliases()
         if db_alias not in allowed:
-            msg = f"{self.key} cannot run on {db_alias!r}; must be one of: {', '.join(allowed)}."
+            text = _("%(key)s cannot run on %(alias)r; must be one of: %(allowed)s.")
+            msg = Text(text, key=self.key, alias=db_alias, allowed=", ".join(allowed))
             raise CannotRunOnDB(msg)
 
     def check_dependencies(self, db_alias: str) -> None:
@@ -166,10 +168,11 @@ class BaseMigration:
                 aliases = list(other.get_allowed_db_aliases())
             for alias in aliases:
                 if not _is_applied(key, alias):
-                    msg = (
-                        f"{self.key} depends on {key}, which is not applied on {alias!r} yet."
+                    text = _(
+                        "%(key)s depends on %(other)s, which is not applied on %(alias)r yet."
                         " Run that first."
                     )
+                    msg = Text(text, key=self.key, other=key, alias=alias)
                     raise DependentMigrationNotApplied(msg)
 
     def can_be_started(self, db_alias: str) -> bool:

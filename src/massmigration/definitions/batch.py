@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration.definitions.ranged import RangedMigration
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -26,5 +29,5 @@ class BatchMigration(RangedMigration):
     def operation(self, queryset: QuerySet[Any], db_alias: str) -> object:
         """Change the rows of the queryset. To be written by you."""
         del queryset, db_alias
-        msg = f"{self.key} has no operation(queryset, db_alias)."
-        raise NotImplementedError(msg)
+        text = _("%(key)s has no %(method)s.")
+        raise NotImplementedError(Text(text, key=self.key, method="operation(queryset, db_alias)"))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.definitions.updating import fields_to_update, update_row
 from massmigration.guards import guarded
 from massmigration.recorder import external
+from massmigration.texts import Text
 from massmigration.transactions import savepoint
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ class MapperMigration(RangedMigration):
     def operation(self, obj: Any, db_alias: str) -> object:
         """Change one row. To be written by you."""
         del obj, db_alias
-        msg = f"{self.key} has no operation(obj, db_alias)."
-        raise NotImplementedError(msg)
+        text = _("%(key)s has no %(method)s.")
+        raise NotImplementedError(Text(text, key=self.key, method="operation(obj, db_alias)"))
 
     def wrapped_operation(self, obj: Any, attempt_uuid: uuid.UUID, db_alias: str) -> bool:
         """Change one row if the attempt still goes on: for backends written for 0.3.x.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration.definitions.base import BaseMigration
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -37,5 +40,5 @@ class RangedMigration(BaseMigration):
     def get_queryset(self, db_alias: str) -> QuerySet[Any]:
         """Give the rows. To be written by you."""
         del db_alias
-        msg = f"{self.key} has no get_queryset(db_alias)."
-        raise NotImplementedError(msg)
+        text = _("%(key)s has no %(method)s.")
+        raise NotImplementedError(Text(text, key=self.key, method="get_queryset(db_alias)"))

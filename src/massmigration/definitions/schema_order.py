@@ -9,9 +9,11 @@ from django.apps import apps
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils.translation import gettext_noop as _
 
 from massmigration.exceptions import DependentMigrationNotApplied
 from massmigration.keys import MigrationKey
+from massmigration.texts import Text, did_you_mean, joined, text_of
 
 if TYPE_CHECKING:
     from massmigration.definitions.base import BaseMigration
@@ -46,12 +48,12 @@ def what_is_wrong(migration: BaseMigration, loader: MigrationLoader) -> list[str
         try:
             pair = _parsed(migration, entry)
         except DependentMigrationNotApplied as error:
-            found.append(str(error))
+            found.append(text_of(error))
             continue
         if _is_switched_off(pair[0]):
             continue
         if not _exists(pair, loader):
-            found.append(f"{migration.key} runs after {_does_not_exist(pair, loader)}")
+            found.append(_does_not_exist(migration, pair, loader))
     return found
 
 
@@ -59,10 +61,11 @@ def _parsed(migration: BaseMigration, entry: object) -> tuple[str, str]:
     try:
         key = MigrationKey.parse(entry)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        msg = (
-            f"run_after of {migration.key} has the entry {entry!r}, which names no migration of"
+        text = _(
+            "run_after of %(key)s has the entry %(entry)s, which names no migration of"
             ' Django; write ("app_label", "0001_name").'
         )
+        msg = Text(text, key=migration.key, entry=repr(entry))
         raise DependentMigrationNotApplied(msg) from error
     return key.app_label, key.name
 
@@ -76,11 +79,14 @@ def _exists(pair: tuple[str, str], loader: MigrationLoader) -> bool:
     return pair in disk or any(pair in squashed.replaces for squashed in disk.values())
 
 
-def _does_not_exist(pair: tuple[str, str], loader: MigrationLoader) -> str:
+def _does_not_exist(
+    migration: BaseMigration, pair: tuple[str, str], loader: MigrationLoader
+) -> Text:
     known = [name for label, name in (loader.disk_migrations or {}) if label == pair[0]]
     nearest = get_close_matches(pair[1], known, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    return f"{pair[0]}.{pair[1]}, which is no migration of Django here.{hint}"
+    text = _("%(key)s runs after %(name)s, which is no migration of Django here.")
+    refusal = Text(text, key=migration.key, name=".".join(pair))
+    return joined(" ", [refusal, *did_you_mean(nearest)])
 
 
 def _refuse(
@@ -92,11 +98,10 @@ def _refuse(
         if pair in squashed.replaces and key in done:
             return
     if not _exists(pair, loader):
-        raise DependentMigrationNotApplied(
-            f"{migration.key} runs after {_does_not_exist(pair, loader)}"
-        )
-    msg = (
-        f"{migration.key} runs after Django's migration {pair[0]}.{pair[1]}, which is not applied"
-        f" on {db_alias!r} yet. Run `manage.py migrate {pair[0]} {pair[1]} --database {db_alias}`."
+        raise DependentMigrationNotApplied(_does_not_exist(migration, pair, loader))
+    text = _(
+        "%(key)s runs after Django's migration %(app)s.%(name)s, which is not applied"
+        " on %(alias)r yet. Run `manage.py migrate %(app)s %(name)s --database %(alias)s`."
     )
+    msg = Text(text, key=migration.key, app=pair[0], name=pair[1], alias=db_alias)
     raise DependentMigrationNotApplied(msg)

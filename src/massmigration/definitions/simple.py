@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.definitions.base import BaseMigration
 from massmigration.guards import guarded
+from massmigration.texts import Text
 
 
 class SimpleMigration(BaseMigration):
@@ -25,8 +27,8 @@ class SimpleMigration(BaseMigration):
 
     def operation(self, db_alias: str) -> object:
         """Change the data. To be written by you."""
-        msg = f"{self.key} has no operation(db_alias)."
-        raise NotImplementedError(msg)
+        text = _("%(key)s has no %(method)s.")
+        raise NotImplementedError(Text(text, key=self.key, method="operation(db_alias)"))
 
     def wrapped_operation(self, db_alias: str) -> None:
         """Start, call the operation, finish: for backends written for 0.3.x."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, Model, QuerySet
+from django.utils.translation import gettext_noop as _
 
 from massmigration.exceptions import RefusedFields
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,17 +26,24 @@ def fields_to_update(migration: MapperMigration, model: type[Model]) -> tuple[Fi
     names = migration.update_fields
     if names is None:
         return ()
-    prefix = f"update_fields of {migration.key}"
+    key = migration.key
     if isinstance(names, str):
-        raise RefusedFields(f"{prefix} must be a list, not the text {names!r}; write [{names!r}].")
+        text = _(
+            "update_fields of %(key)s must be a list, not the text %(given)r; write [%(given)r]."
+        )
+        raise RefusedFields(Text(text, key=key, given=names))
     if not names:
-        msg = f"{prefix} is empty, so nothing would be written; name fields, or set it to None."
-        raise RefusedFields(msg)
+        text = _(
+            "update_fields of %(key)s is empty, so nothing would be written; name fields, or set"
+            " it to None."
+        )
+        raise RefusedFields(Text(text, key=key))
     fields: dict[str, Field[Any, Any]] = {}
     for name in names:
         field, reason = _field(model, name)
         if field is None:
-            raise RefusedFields(f"{prefix} names {name!r}, {reason}.")
+            text = _("update_fields of %(key)s names %(name)s, %(reason)s.")
+            raise RefusedFields(Text(text, key=key, name=repr(name), reason=reason))
         fields[field.attname] = field
     return tuple(fields.values())
 
@@ -66,18 +75,21 @@ def _field(model: type[Model], name: str) -> tuple[Field[Any, Any] | None, str]:
         found: Any = field or options.get_field(name)
     except FieldDoesNotExist:
         known = ", ".join(sorted(each.name for each in options.local_concrete_fields))
-        return None, f"which {model.__name__} does not have; must be among: {known}"
+        text = _("which %(model)s does not have; must be among: %(known)s")
+        return None, Text(text, model=model.__name__, known=known)
     if not getattr(found, "concrete", False) or getattr(found, "many_to_many", False):
-        return None, f"which is no column of {model.__name__}; set it with save() or a query"
+        text = _("which is no column of %(model)s; set it with save() or a query")
+        return None, Text(text, model=model.__name__)
     if found.primary_key or found in getattr(options, "pk_fields", ()):
-        return None, "which is in the primary key, by which rows are walked"
+        return None, Text(_("which is in the primary key, by which rows are walked"))
     if getattr(found, "generated", False):
-        return None, "which the database itself generates"
+        return None, Text(_("which the database itself generates"))
     own = options.concrete_model._meta.local_concrete_fields  # type: ignore[union-attr]
     if found not in own:
         parent = found.model.__name__
-        return None, (
-            f"which is in the table of the parent model {parent}; let get_queryset() give"
-            f" {parent} objects, or leave update_fields away and call save()"
+        text = _(
+            "which is in the table of the parent model %(parent)s; let get_queryset() give"
+            " %(parent)s objects, or leave update_fields away and call save()"
         )
+        return None, Text(text, parent=parent)
     return found, ""

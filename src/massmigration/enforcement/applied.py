@@ -15,9 +15,11 @@ from weakref import WeakSet
 from django.core.signals import setting_changed
 from django.db import OperationalError, ProgrammingError, connections, transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
+from django.utils.translation import gettext_noop as _
 
 from massmigration.conf import PREFIX, get_settings
 from massmigration.signals import records_changed
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,16 +147,17 @@ def _ask_database(key: str, alias: str) -> str:
     except (OperationalError, ProgrammingError) as error:
         if MigrationRecord._meta.db_table not in str(error):
             raise
-        return (
-            f"cannot be applied on {alias!r}, because our tables are not there;"
-            f" run `manage.py migrate massmigration --database {alias}`"
+        text = _(
+            "cannot be applied on %(alias)r, because our tables are not there;"
+            " run `manage.py migrate massmigration --database %(alias)s`"
         )
+        return Text(text, alias=alias)
     if found is None:
-        return f"was never run on {alias!r}"
+        return Text(_("was never run on %(alias)r"), alias=alias)
     is_applied, has_error = found
     if has_error:
-        return f"ended with an error on {alias!r}"
-    return YES if is_applied else f"is still in progress on {alias!r}"
+        return Text(_("ended with an error on %(alias)r"), alias=alias)
+    return YES if is_applied else Text(_("is still in progress on %(alias)r"), alias=alias)
 
 
 def _is_uncommitted(alias: str) -> bool:

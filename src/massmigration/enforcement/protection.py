@@ -11,11 +11,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.utils.translation import gettext_noop as _
 from django.views import View
 
 from massmigration.enforcement import registry
 from massmigration.enforcement.requirement import Requirement
 from massmigration.enforcement.unavailable import request_among, unavailable
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -116,7 +118,7 @@ class Protection:
     def __enter__(self) -> None:
         registry.note(self.requirement, None, self.place, is_view=False)
         if self.requirement.fresh_until <= monotonic():
-            self.requirement.enforce(f"The block at {self.place}")
+            self.requirement.enforce(Text(_("The block at %(place)s"), place=self.place))
 
     def __exit__(
         self,
@@ -129,7 +131,7 @@ class Protection:
     async def __aenter__(self) -> None:
         registry.note(self.requirement, None, self.place, is_view=False)
         if self.requirement.fresh_until <= monotonic():
-            await self.requirement.aenforce(f"The block at {self.place}")
+            await self.requirement.aenforce(Text(_("The block at %(place)s"), place=self.place))
 
     async def __aexit__(
         self,

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
+from django.utils.translation import gettext_noop as _
 
 from massmigration.conf import get_settings
 from massmigration.enforcement.applied import (
@@ -22,6 +23,7 @@ from massmigration.exceptions import (
 )
 from massmigration.keys import MigrationKey
 from massmigration.loading import store
+from massmigration.texts import Text, did_you_mean, joined, text_of
 from massmigration.utils.test import in_tests
 
 if TYPE_CHECKING:
@@ -32,13 +34,16 @@ if TYPE_CHECKING:
     Identifier = str | Sequence[str] | MigrationKey
 
 
+THIS_CODE = Text(_("This code"))
+
+
 def get_migration_key(migration_identifier: Identifier) -> str:
     """Give `"app:name"` for that or for `("app", "name")`.
 
     Raises:
         ValueError: when there is no such migration; names the nearest one.
     """
-    key, _ = _find(migration_identifier)
+    key, _migration = _find(migration_identifier)
     return key
 
 
@@ -81,7 +86,7 @@ class Requirement:
         self.fresh_until = 0.0
         self._resolved = None
 
-    def enforce(self, what: str = "This code") -> None:
+    def enforce(self, what: str = THIS_CODE) -> None:
         """Go on only if the migration is applied.
 
         Args:
@@ -96,18 +101,18 @@ class Requirement:
         if refusal is not None:
             raise refusal
 
-    async def aenforce(self, what: str = "This code") -> None:
+    async def aenforce(self, what: str = THIS_CODE) -> None:
         """Do the same from a coroutine."""
         refusal = await self.arefusal(what)
         if refusal is not None:
             raise refusal
 
-    def refusal(self, what: str = "This code") -> RequiredMigrationNotApplied | None:
+    def refusal(self, what: str = THIS_CODE) -> RequiredMigrationNotApplied | None:
         """Give what `enforce` would raise because the migration is not applied; or None."""
         key, waiting, reason = self._without_database()
         return self._refusal(what, key, reason or self._ask(key, waiting))
 
-    async def arefusal(self, what: str = "This code") -> RequiredMigrationNotApplied | None:
+    async def arefusal(self, what: str = THIS_CODE) -> RequiredMigrationNotApplied | None:
         """Do the same from a coroutine."""
         key, waiting, reason = self._without_database()
         if waiting and not reason:
@@ -134,19 +139,21 @@ class Requirement:
         )
 
         if isinstance(self.db_aliases, str):
-            msg = f"db_aliases must be a list of aliases, not the text {self.db_aliases!r}."
-            raise DbAliasNotAllowed(msg)
+            text = _("db_aliases must be a list of aliases, not the text %(given)r.")
+            raise DbAliasNotAllowed(Text(text, given=self.db_aliases))
         for alias in self.db_aliases or ():
-            check_alias(alias, f"A requirement of {key} names")
+            what = _("A requirement of %(key)s names the unknown database %(alias)r")
+            check_alias(alias, what, key=key)
         # A file that became unusable since it was applied says no more what it allows.
         allowed = managed_aliases() if migration is None else migration.get_allowed_db_aliases()
         refused = [alias for alias in self.db_aliases or () if alias not in allowed]
         if refused and migration is not None:
-            msg = (
-                f"{key} is required on {', '.join(map(repr, refused))}, which it does not allow;"
-                f" must be among: {', '.join(allowed)}."
+            text = _(
+                "%(key)s is required on %(refused)s, which it does not allow; must be among:"
+                " %(allowed)s."
             )
-            raise DbAliasNotAllowed(msg)
+            words = {"refused": ", ".join(map(repr, refused)), "allowed": ", ".join(allowed)}
+            raise DbAliasNotAllowed(Text(text, key=key, **words))
         if self.db_aliases:
             return list(dict.fromkeys(self.db_aliases))
         # Not on mirrors, nor where the router or the setting keeps our records away.
@@ -157,11 +164,12 @@ class Requirement:
         """Give the key, the databases that have to be asked, and why it is not applied."""
         key, aliases = self.resolve()
         if not aliases:
-            return key, [], "allows no database, so it cannot be applied"
+            return key, [], Text(_("allows no database, so it cannot be applied"))
         said = {alias: overridden(key, alias) for alias in aliases}
         refused = [alias for alias in aliases if said[alias] is False]
         if refused:
-            return key, [], f"is marked as not applied on {refused[0]!r} by a test"
+            text = _("is marked as not applied on %(alias)r by a test")
+            return key, [], Text(text, alias=refused[0])
         if all(said.values()) or self._is_skipped():
             return key, [], ""
         return key, [alias for alias in aliases if said[alias] is None], ""
@@ -184,12 +192,14 @@ class Requirement:
     def _refusal(self, what: str, key: str, reason: str) -> RequiredMigrationNotApplied | None:
         if not reason:
             return None
-        app_label, _, name = key.partition(":")
-        return RequiredMigrationNotApplied(
-            f"{what} requires the migration {key}, which {reason}."
-            f" See `manage.py massmigration status`; to apply it,"
-            f" `manage.py massmigration run {app_label} {name}`."
+        app_label, _colon, name = key.partition(":")
+        text = _(
+            "%(what)s requires the migration %(key)s, which %(reason)s."
+            " See `manage.py massmigration status`; to apply it,"
+            " `manage.py massmigration run %(app)s %(name)s`."
         )
+        words = {"what": what, "reason": reason, "app": app_label, "name": name}
+        return RequiredMigrationNotApplied(Text(text, key=key, **words))
 
 
 def _find(identifier: Identifier) -> tuple[str, LoadedMigration | None]:
@@ -200,16 +210,18 @@ def _find(identifier: Identifier) -> tuple[str, LoadedMigration | None]:
     except BrokenMigration:
         return str(key), None
     except MigrationNotFound as error:
-        text = str(error)
+        text = text_of(error)
     if "Did you mean" not in text:
         keys = [*store.by_key, *(file.key for file in store.broken)]
         names = {each.partition(":")[2]: each for each in keys}
         nearest = [names[name] for name in get_close_matches(key.name, names, n=1)]
-        hint = f" Did you mean {nearest[0]}?" if nearest else f" There are: {_some(keys)}."
-        text += hint
+        there_are = Text(_("There are: %(keys)s."), keys=_some(keys))
+        text = joined(" ", [text, *(did_you_mean(nearest) or [there_are])])
     raise ValueError(text)
 
 
 def _some(keys: list[str], count: int = 10) -> str:
-    more = f" and {len(keys) - count} more" if len(keys) > count else ""
-    return (", ".join(keys[:count]) or "none") + more
+    shown = ", ".join(keys[:count]) or Text(_("none"))
+    if len(keys) <= count:
+        return shown
+    return Text(_("%(names)s and %(count)s more"), names=shown, count=len(keys) - count)

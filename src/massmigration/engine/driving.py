@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import Error, connections
 
-from massmigration import capabilities, identity, notices, status
+from massmigration import capabilities, identity, notices, status, stored
 from massmigration.conf import get_settings
 from massmigration.definitions.installed import installed
 from massmigration.definitions.ranged import RangedMigration
@@ -213,7 +213,8 @@ def _note_other_code(alias: str, run: Run, migration: BaseMigration, owner: str)
     """
     if not is_other_code(migration, run.code_hash):
         return
-    text = f"SHA-256 {code_hash(migration)[:12]}; the run began with {run.code_hash[:12]}"
+    hashes = {"now": code_hash(migration)[:12], "before": run.code_hash[:12]}
+    text = stored.OTHER_CODE % hashes
     by = identity.describe(owner)
     if events.add_once(alias, run.migration_key, run.id, "code changed", by, text):
         notices.code_changed(alias, run)

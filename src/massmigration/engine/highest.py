@@ -9,7 +9,10 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration.exceptions import RefusedQueryset
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,11 +44,11 @@ def find(above: Above) -> Any:
         return _uuid(number)
     if isinstance(lowest, int):
         return _highest_number(above, lowest, 2**63 - 1)
-    msg = (
-        f"The keys are of type {type(lowest).__name__}, and this database can neither give the"
+    text = _(
+        "The keys are of type %(type)s, and this database can neither give the"
         " highest of them nor can it be searched for; use integers, text or UUIDs."
     )
-    raise RefusedQueryset(msg)
+    raise RefusedQueryset(Text(text, type=type(lowest).__name__))
 
 
 def _uuid(number: int) -> uuid.UUID:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, cast
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration import aliases, capabilities, notices
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import ranges, rowkeys, splitting
@@ -13,6 +15,7 @@ from massmigration.engine.writing import writer_of
 from massmigration.exceptions import WrongState
 from massmigration.loading.digest import code_hash
 from massmigration.recorder import launching
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from massmigration.definitions import BaseMigration
@@ -77,13 +80,14 @@ def guarantee(migration: BaseMigration, alias: str) -> tuple[bool, str]:
         (True, "") or (False, the reason why it is at least once).
     """
     if not capabilities.of(alias).transactions:
-        return False, "the database has no transactions over many rows"
+        return False, Text(_("the database has no transactions over many rows"))
     if not getattr(migration, "atomic", True):
-        return False, "the migration sets atomic = False"
+        return False, Text(_("the migration sets atomic = False"))
     if isinstance(migration, RangedMigration):
         source = source_of(migration, alias)
         if source.alias != alias:
-            return False, f"its rows are on {source.alias!r}, its record is on {alias!r}"
+            text = _("its rows are on %(rows)r, its record is on %(alias)r")
+            return False, Text(text, rows=source.alias, alias=alias)
     return True, ""
 
 
@@ -106,8 +110,8 @@ def _plan(
     }
     if not isinstance(migration, RangedMigration):
         if limit is not None:
-            msg = f"{migration.key} is no mapper or batch migration, so it has no rows to limit."
-            raise WrongState(msg)
+            text = _("%(key)s is no mapper or batch migration, so it has no rows to limit.")
+            raise WrongState(Text(text, key=migration.key))
         return launching.Plan(**values, shards=(("", ""),))
     source = source_of(migration, alias)
     lower, upper = _ends(source)

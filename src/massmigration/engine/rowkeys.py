@@ -12,6 +12,10 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext_noop as _
+
+from massmigration.texts import Text
+
 if TYPE_CHECKING:
     from django.db.models import Field, Model
 
@@ -73,8 +77,8 @@ def _encode_one(field: Field[Any, Any], value: Any) -> Any:
         return {tag: convert(value)}
     if isinstance(value, int | str | float):
         return value
-    msg = f"A primary key of type {type(value).__name__} ({value!r}) cannot be kept as a cursor."
-    raise TypeError(msg)
+    text = _("A primary key of type %(type)s (%(value)s) cannot be kept as a cursor.")
+    raise TypeError(Text(text, type=type(value).__name__, value=repr(value)))
 
 
 def _decode_one(value: Any) -> Any:

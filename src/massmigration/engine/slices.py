@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from django.db import Error, connections
 
-from massmigration import capabilities, notices, status
+from massmigration import capabilities, notices, status, stored
 from massmigration.definitions import SimpleMigration
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import bare, batches, rowkeys, steps
@@ -116,11 +116,8 @@ class _Slice:
     def _refuse_deadly(self) -> None:
         """Give up on a batch that took every worker with it."""
         if self.task.shard.attempts >= DEATHS_AT_ONE_BATCH:
-            at = rowkeys.show(self.task.shard.cursor) or "the beginning"
-            text = (
-                f"{self.task.shard.attempts} workers died or gave up at the batch that follows"
-                f" {at}; the operation may need too much memory. Retry when that is mended."
-            )
+            at = rowkeys.show(self.task.shard.cursor) or stored.THE_BEGINNING
+            text = stored.DEADLY_BATCH % {"count": self.task.shard.attempts, "key": at}
             raise self._failed(Failure(type="WorkerDied", message=text))
 
     def _one_batch(self) -> bool:
@@ -248,7 +245,7 @@ class _Slice:
         self.tries += 1 if smallest else 0
         if self.tries >= TRIES_AT_ONE_ROW and not self._is_patient():
             failure = self._failure(error)
-            text = f"{failure.message} (tried {self.tries} times, at last with one row)"
+            text = stored.TRIED % {"error": failure.message, "count": self.tries}
             failed = Failure(failure.type, text, failure.traceback, failure.row)
             raise self._failed(failed, error) from error
         if pacer is not None:
@@ -295,7 +292,7 @@ class _Slice:
 
     def _end_trial(self) -> None:
         try:
-            control.pause(self.task.alias, self.task.run.migration_key, why="row limit reached")
+            control.pause(self.task.alias, self.task.run.migration_key, why=stored.ROW_LIMIT)
         except WrongState:
             logger.debug("The trial of %s was stopped meanwhile", self.task.migration.key)
 

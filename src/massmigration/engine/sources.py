@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import router
 from django.db.models import Manager, Model, QuerySet
 from django.db.models.query import ModelIterable, RawQuerySet
+from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.engine import ranges
 from massmigration.exceptions import BrokenMigration, MassMigrationError, RefusedQueryset
+from massmigration.texts import Text, text_of
 
 if TYPE_CHECKING:
     from massmigration.definitions.ranged import RangedMigration
@@ -56,8 +58,9 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
     except MassMigrationError:
         raise
     except Exception as error:
-        msg = f"get_queryset() of {migration.key} raised {type(error).__name__}: {error}"
-        raise BrokenMigration(msg) from error
+        text = _("get_queryset() of %(key)s raised %(type)s: %(error)s")
+        words = {"type": type(error).__name__, "error": text_of(error)}
+        raise BrokenMigration(Text(text, key=migration.key, **words)) from error
     if isinstance(queryset, Manager):
         queryset = queryset.all()
     _refuse(migration, _why_refused(queryset))
@@ -83,14 +86,15 @@ def source_of(migration: RangedMigration, db_alias: str) -> Source:
     is_computed = bool(query.annotations) or bool(query.extra)
     database = capabilities.of(alias)
     if not database.joins and (len(joins) > 1 or is_computed or query.distinct):
-        _refuse(migration, f"follows relations or computes, which {alias!r} cannot do")
+        text = _("follows relations or computes, which %(alias)r cannot do")
+        _refuse(migration, Text(text, alias=alias))
     if not database.combined_filters:
         names = ", ".join(sorted(_compared(query.where, model)))
-        text = (
-            f"compares {names}, which {alias!r} cannot do together with ranges of keys; filter by"
+        text = _(
+            "compares %(names)s, which %(alias)r cannot do together with ranges of keys; filter by"
             " equality alone, or let operation() leave rows out"
         )
-        _refuse(migration, text if names else "")
+        _refuse(migration, Text(text, names=names, alias=alias) if names else "")
     return Source(
         queryset=read,
         model=model,
@@ -120,14 +124,15 @@ def try_out(migration: RangedMigration, source: Source) -> None:
     except Exception as error:
         if capabilities.of(source.alias).is_connection_lost(error):
             raise
-        text = f"cannot be read in ranges of keys on {source.alias!r}: {error}"
-        _refuse(migration, text.strip().rstrip(".").partition("\n")[0])
+        text = _("cannot be read in ranges of keys on %(alias)r: %(error)s")
+        said = str(error).strip().rstrip(".").partition("\n")[0]
+        _refuse(migration, Text(text, alias=source.alias, error=said))
 
 
 def _refuse(migration: RangedMigration, reason: str) -> None:
     if reason:
-        msg = f"get_queryset() of {migration.key} {reason}."
-        raise RefusedQueryset(msg)
+        text = _("get_queryset() of %(key)s %(reason)s.")
+        raise RefusedQueryset(Text(text, key=migration.key, reason=reason))
 
 
 def _compared(where: Any, model: type[Model]) -> set[str]:
@@ -153,25 +158,26 @@ def _columns(node: Any) -> set[str]:
 
 def _why_refused(queryset: Any) -> str:  # noqa: PLR0911 - one line a reason
     if isinstance(queryset, RawQuerySet):
-        return "gives a raw query, which cannot be cut into ranges; use filter()"
+        return Text(_("gives a raw query, which cannot be cut into ranges; use filter()"))
     if not isinstance(queryset, QuerySet):
-        return f"gives a {type(queryset).__name__}; it must give a QuerySet"
+        return Text(_("gives a %(type)s; it must give a QuerySet"), type=type(queryset).__name__)
     query = queryset.query
     if query.is_sliced:
-        return "gives a slice, which would be another one for each batch; take the slice away"
-    if query.combinator:
-        return (
-            f"gives a {query.combinator}, which cannot be cut into ranges; use Q objects with `|`"
+        return Text(
+            _("gives a slice, which would be another one for each batch; take the slice away")
         )
+    if query.combinator:
+        text = _("gives a %(kind)s, which cannot be cut into ranges; use Q objects with `|`")
+        return Text(text, kind=query.combinator)
     fields = queryset._fields  # type: ignore[attr-defined]
     if queryset._iterable_class is not ModelIterable or fields is not None:
-        return "gives values() or values_list(); it must give model instances"
+        return Text(_("gives values() or values_list(); it must give model instances"))
     if query.distinct_fields:
-        return "uses distinct() on fields, which would be others for each batch"
+        return Text(_("uses distinct() on fields, which would be others for each batch"))
     if query.select_for_update:
-        return "uses select_for_update(); rows are locked for you (lock_rows)"
+        return Text(_("uses select_for_update(); rows are locked for you (lock_rows)"))
     if any(getattr(each, "contains_over_clause", False) for each in query.annotations.values()):
-        return "uses a window function, which would give other values for each batch"
+        return Text(_("uses a window function, which would give other values for each batch"))
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import transaction
 
-from massmigration import capabilities
+from massmigration import capabilities, stored
 from massmigration.definitions import MapperMigration
 from massmigration.definitions.updating import fields_to_update, update_row
 from massmigration.engine import ranges, rowkeys
@@ -18,6 +18,7 @@ from massmigration.engine.columns import MISSING, Column, Unprepared
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.statements import Values, statement_for
 from massmigration.exceptions import OperationError
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -323,10 +324,7 @@ class Watch:
             self._refuse(*min(found))
 
     def _refuse(self, place: int, name: str) -> NoReturn:
-        text = (
-            f"operation() set {name!r}, which is not in update_fields, so it would be lost. Name it"
-            " in update_fields, or do not set it."
-        )
+        text = Text(stored.SETS_OTHERS, name=repr(name))
         self._fail(place, OperationError(text))
 
     def _fail(self, place: int, cause: BaseException | None) -> NoReturn:

@@ -15,10 +15,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
+from django.utils.translation import gettext_noop as _
 
 from massmigration.constants import MIGRATIONS_FOLDER
 from massmigration.exceptions import MigrationNotFound
 from massmigration.keys import MigrationKey
+from massmigration.texts import Text, did_you_mean, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,11 +84,12 @@ def installed_app(app_label: str) -> AppConfig:
         return config
     by_path = {config.name: config.label for config in apps.get_app_configs()}
     if app_label in by_path:
-        msg = f"{app_label!r} is an app's path; use its label, {by_path[app_label]!r}."
-        raise MigrationNotFound(msg)
+        text = _("%(path)r is an app's path; use its label, %(app)r.")
+        raise MigrationNotFound(Text(text, path=app_label, app=by_path[app_label]))
     nearest = get_close_matches(app_label, list(apps.app_configs), n=1)
-    hint = f"Did you mean {nearest[0]!r}?" if nearest else "Is it in INSTALLED_APPS?"
-    raise MigrationNotFound(f"There is no app with the label {app_label!r}. {hint}")
+    hint = did_you_mean(map(repr, nearest)) or [Text(_("Is it in INSTALLED_APPS?"))]
+    text = Text(_("There is no app with the label %(app)r."), app=app_label)
+    raise MigrationNotFound(joined(" ", [text, *hint]))
 
 
 def find_files(app_config: AppConfig) -> list[MigrationFile]:

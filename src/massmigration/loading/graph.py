@@ -7,9 +7,12 @@ from difflib import get_close_matches
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration.exceptions import MigrationError
 from massmigration.keys import MigrationKey
 from massmigration.loading.protocol import LoadedMigration
+from massmigration.texts import Text, did_you_mean, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -79,23 +82,28 @@ class MigrationGraph:
         try:
             declared = migration.dependencies
         except Exception as error:  # noqa: BLE001 - it may be a property that a user wrote
-            self._note_malformed(key, f"dependencies raises {type(error).__name__}")
+            self._note_malformed(
+                key, Text(_("dependencies raises %(type)s"), type=type(error).__name__)
+            )
             return []
         if not isinstance(declared, list | tuple | set | frozenset):
-            self._note_malformed(key, f"dependencies is {declared!r}, no list")
+            self._note_malformed(
+                key, Text(_("dependencies is %(value)s, no list"), value=repr(declared))
+            )
             return []
         named = []
         for entry in declared:
             other = _parsed(entry)
             if other is None:
-                self._note_malformed(key, f"the dependency {entry!r} names no migration")
+                what = Text(_("the dependency %(entry)s names no migration"), entry=repr(entry))
+                self._note_malformed(key, what)
             else:
                 named.append(str(other))
         return list(dict.fromkeys(named))
 
     def _note_malformed(self, key: str, what: str) -> None:
-        text = f'In {key}, {what}; it takes a list of pairs ("app_label", "0001_name").'
-        self._malformed.append(Problem(MALFORMED, key, text))
+        text = _('In %(key)s, %(what)s; it takes a list of pairs ("app_label", "0001_name").')
+        self._malformed.append(Problem(MALFORMED, key, Text(text, key=key, what=what)))
 
     def _missing(self) -> Iterator[Problem]:
         existing = set(self._existing)
@@ -103,9 +111,9 @@ class MigrationGraph:
             for other in named:
                 if other not in existing:
                     nearest = get_close_matches(other, self._existing, n=1)
-                    hint = f" Did you mean {nearest[0]}?" if nearest else ""
-                    text = f"{key} depends on {other}, which does not exist.{hint}"
-                    yield Problem(MISSING, key, text)
+                    text = _("%(key)s depends on %(other)s, which does not exist.")
+                    missing = Text(text, key=key, other=other)
+                    yield Problem(MISSING, key, joined(" ", [missing, *did_you_mean(nearest)]))
 
     def _cycles(self) -> list[Problem]:
         found: dict[tuple[str, ...], Problem] = {}
@@ -114,12 +122,11 @@ class MigrationGraph:
             # The same circle whichever of its members it was entered by.
             start = cycle.index(min(cycle))
             members = (*cycle[start:], *cycle[:start])
-            text = f"Migrations depend on each other in a circle: {_arrows(members)}."
-            found.setdefault(members, Problem(CYCLE, members[0], text))
+            found.setdefault(members, Problem(CYCLE, members[0], _circle(members)))
 
         done: set[str] = set()
         for key in self._dependencies:
-            for _ in self._in_order(key, done, note):
+            for _key in self._in_order(key, done, note):
                 pass
         return list(found.values())
 
@@ -128,11 +135,17 @@ class MigrationGraph:
         parsed = [MigrationKey.parse(key) for key in self._existing]
         keys = sorted((key.app_label, key.number, key.name) for key in parsed if key.number >= 0)
         for (app_label, number), group in groupby(keys, key=lambda key: key[:2]):
-            names = [name for _, _, name in group]
+            names = [name for _app, _number, name in group]
             if len(names) > 1:
-                text = f"{app_label} has {len(names)} migrations with the number {number:04d}: "
+                text = Text(
+                    _("%(app)s has %(count)s migrations with the number %(number)s: %(names)s."),
+                    app=app_label,
+                    count=len(names),
+                    number=f"{number:04d}",
+                    names=", ".join(names),
+                )
                 key = str(MigrationKey(app_label, names[-1]))
-                yield Problem(DUPLICATE_NUMBER, key, f"{text}{', '.join(names)}.")
+                yield Problem(DUPLICATE_NUMBER, key, text)
 
     def _in_order(
         self, start: str, done: set[str], on_cycle: Callable[[list[str]], None]
@@ -167,8 +180,12 @@ def _parsed(entry: tuple[str, str]) -> MigrationKey | None:
 
 
 def _refuse_cycle(members: list[str]) -> None:
-    msg = f"Migrations depend on each other in a circle: {_arrows(members)}."
-    raise MigrationError(msg)
+    raise MigrationError(_circle(members))
+
+
+def _circle(members: Iterable[str]) -> Text:
+    text = _("Migrations depend on each other in a circle: %(keys)s.")
+    return Text(text, keys=_arrows(members))
 
 
 def _arrows(members: Iterable[str]) -> str:

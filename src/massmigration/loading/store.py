@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 from django.apps import apps
 from django.core.signals import setting_changed
+from django.utils.translation import gettext_noop as _
 
 from massmigration.constants import MIGRATIONS_FOLDER
 from massmigration.exceptions import BrokenMigration, MigrationError, MigrationNotFound
 from massmigration.keys import MigrationKey
 from massmigration.loading.digest import code_hash
 from massmigration.loading.files import MigrationFile, find_files, import_file, installed_app
+from massmigration.texts import Text, did_you_mean, joined, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,7 +99,7 @@ class MigrationsStore:
         try:
             key = MigrationKey.parse(identifier)
         except ValueError as error:
-            raise MigrationNotFound(str(error)) from error
+            raise MigrationNotFound(text_of(error)) from error
         loaded = self._ensure()
         migration = loaded.by_key.get(str(key))
         if migration is not None:
@@ -106,8 +108,8 @@ class MigrationsStore:
             _refuse_broken(loaded.broken[str(key)])
         installed_app(key.app_label)
         nearest = get_close_matches(str(key), [*loaded.by_key, *loaded.broken], n=1)
-        hint = f" Did you mean {nearest[0]}?" if nearest else ""
-        raise MigrationNotFound(f"There is no migration {key}.{hint}")
+        text = Text(_("There is no migration %(key)s."), key=str(key))
+        raise MigrationNotFound(joined(" ", [text, *did_you_mean(nearest)]))
 
     def find(self, app_label: str, name_prefix: str) -> LoadedMigration:
         """Give an app's migration by its name, the beginning of its name, or its number.
@@ -123,22 +125,21 @@ class MigrationsStore:
             (key.number, key.name) for key in keys if key.app_label == app_label and key.number >= 0
         )
         wanted = name_prefix.removesuffix(".py")
-        fitting = _fitting(wanted, [name for _, name in names])
+        fitting = _fitting(wanted, [name for _number, name in names])
         if len(fitting) == 1:
             return self.get((app_label, fitting[0]))
         if fitting:
-            msg = f"{wanted!r} fits more than one migration of {app_label}: {_some(fitting)}."
+            text = _("%(wanted)r fits more than one migration of %(app)s: %(names)s.")
+            msg = Text(text, wanted=wanted, app=app_label, names=_some(fitting))
             raise MigrationNotFound(msg)
         if not names:
-            raise MigrationNotFound(f"The app {app_label!r} has no mass migrations.")
-        nearest = get_close_matches(wanted, [name for _, name in names], n=1)
-        hint = (
-            f"Did you mean {nearest[0]}?"
-            if nearest
-            else f"It has: {_some([name for _, name in names])}."
-        )
-        msg = f"{app_label} has no migration whose name begins with {wanted!r}. {hint}"
-        raise MigrationNotFound(msg)
+            msg = Text(_("The app %(app)r has no mass migrations."), app=app_label)
+            raise MigrationNotFound(msg)
+        nearest = get_close_matches(wanted, [name for _number, name in names], n=1)
+        text = _("%(app)s has no migration whose name begins with %(wanted)r.")
+        refusal = Text(text, app=app_label, wanted=wanted)
+        there_are = Text(_("It has: %(names)s."), names=_some([name for _number, name in names]))
+        raise MigrationNotFound(joined(" ", [refusal, *(did_you_mean(nearest) or [there_are])]))
 
     def _ensure(self) -> _Loaded:
         loaded = self._loaded
@@ -148,11 +149,11 @@ class MigrationsStore:
             if self._loaded is None:
                 # The lock lets the same thread in again: a file that asks while it is imported.
                 if self._is_loading:
-                    msg = (
+                    text = _(
                         "The migrations were asked for while their files are being imported."
                         " Ask at the first call, not at import."
                     )
-                    raise MigrationError(msg)
+                    raise MigrationError(Text(text))
                 self._is_loading = True
                 try:
                     self._loaded = _load_all()
@@ -173,7 +174,7 @@ def _load_all() -> _Loaded:
         except OSError as error:
             folder = str(Path(app_config.path, MIGRATIONS_FOLDER))
             key = f"{app_config.label}:{MIGRATIONS_FOLDER}"
-            text = f"The folder cannot be read: {error.strerror}."
+            text = Text(_("The folder cannot be read: %(error)s."), error=error.strerror)
             loaded.broken[key] = BrokenFile(key, folder, text, "")
             continue
         for file in files:
@@ -192,7 +193,7 @@ def load_file(file: MigrationFile) -> LoadedMigration | BrokenFile:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a file may even call sys.exit()
-        return _broken_by(file, "The file cannot be imported", error)
+        return _broken_by(file, _("The file cannot be imported: %(error)s"), error)
     try:
         text = _what_is_wrong_with(module)
         if text is not None:
@@ -201,24 +202,24 @@ def load_file(file: MigrationFile) -> LoadedMigration | BrokenFile:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
-        return _broken_by(file, "The migration cannot be made", error)
+        return _broken_by(file, _("The migration cannot be made: %(error)s"), error)
     code_hash(migration)  # now, because the file may be replaced while this process lives
     return migration
 
 
 def _what_is_wrong_with(module: ModuleType) -> str | None:
     if not hasattr(module, "Migration"):
-        return "The file has no class named Migration."
+        return Text(_("The file has no class named Migration."))
     found = module.Migration
     if not isinstance(found, type):
-        return f"Migration is no class, but {found!r:.80}."
+        return Text(_("Migration is no class, but %(found)s."), found=f"{found!r:.80}")
     if not all(hasattr(found, name) for name in ("key", "dependencies", "get_allowed_db_aliases")):
-        return "Migration does not derive from a class of massmigration.migrations."
+        return Text(_("Migration does not derive from a class of massmigration.migrations."))
     return None
 
 
 def _broken_by(file: MigrationFile, what: str, error: BaseException) -> BrokenFile:
-    summary = f"{what}: {_in_one_line(error, file.folder)}"
+    summary = Text(what, error=_in_one_line(error, file.folder))
     return BrokenFile(str(file.key), file.path, summary, _traceback(error, file.folder))
 
 
@@ -254,8 +255,13 @@ def _traceback(error: BaseException, folder: str) -> str:
     return "".join(traceback.format_exception(type(error), error, start))
 
 
+def cannot_be_used(file: BrokenFile) -> Text:
+    """Say of a file that it cannot be used, and why."""
+    return Text(_("%(key)s cannot be used. %(error)s"), key=file.key, error=file.error)
+
+
 def _refuse_broken(file: BrokenFile) -> NoReturn:
-    raise BrokenMigration(f"{file.key} cannot be used. {file.error}")
+    raise BrokenMigration(cannot_be_used(file))
 
 
 def _fitting(wanted: str, names: Iterable[str]) -> list[str]:
@@ -268,8 +274,10 @@ def _fitting(wanted: str, names: Iterable[str]) -> list[str]:
 
 
 def _some(names: list[str]) -> str:
-    more = len(names) - _SHOWN_CANDIDATES
-    return ", ".join(names[:_SHOWN_CANDIDATES]) + (f" and {more} more" if more > 0 else "")
+    more, shown = len(names) - _SHOWN_CANDIDATES, ", ".join(names[:_SHOWN_CANDIDATES])
+    if more <= 0:
+        return shown
+    return Text(_("%(names)s and %(count)s more"), names=shown, count=more)
 
 
 store = MigrationsStore()

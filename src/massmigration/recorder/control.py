@@ -6,13 +6,17 @@ import time
 import traceback
 import uuid
 from dataclasses import dataclass
+from functools import reduce
 
-from massmigration import capabilities, status
+from django.utils.translation import gettext_noop as _
+
+from massmigration import capabilities, status, stored
 from massmigration.exceptions import WrongState
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import events, traces
 from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, fence, lock_free, locked, transition
+from massmigration.texts import Text
 from massmigration.transactions import repeat_when_busy
 
 SETTLE_SECONDS = 2.0
@@ -37,7 +41,7 @@ class Failure:
 def failure_of(error: BaseException | None, row: str = "") -> Failure:
     """Describe an exception, with its whole traceback."""
     if error is None:
-        return Failure(type="Error", message="no exception was given", row=row)
+        return Failure(type="Error", message=stored.NO_EXCEPTION, row=row)
     return Failure(
         type=type(error).__name__,
         message=str(error),
@@ -188,11 +192,13 @@ def fake(alias: str, key: str, *, by: str = "") -> None:
         with locked(alias, key) as found:
             record, run = found.record, found.run
             if record is not None and record.is_applied and not record.has_error:
-                raise WrongState(f"{key} is already applied on {alias!r}.")
+                msg = Text(_("%(key)s is already applied on %(alias)r."), key=key, alias=alias)
+                raise WrongState(msg)
             run_id = uuid.uuid4()
             if run is not None:
                 if run.status in status.WORKABLE:
-                    msg = f"{key} is {run.status} on {alias!r}; pause or cancel it first."
+                    text = _("%(key)s is %(status)s on %(alias)r; pause or cancel it first.")
+                    msg = Text(text, key=key, alias=alias, status=Text(run.status))
                     raise WrongState(msg)
                 if run.status in {status.PAUSED, status.FAILED}:
                     transition(alias, run, status.CANCELLED, ended_at=found.now)
@@ -261,10 +267,10 @@ def fail(
                 in_progress=False,
                 is_applied=False,
             )
-            where = f"row {failure.row}: " if failure.row else ""
-            events.add(
-                alias, run.migration_key, run.id, "failed", by, where + _clean(str(failure), 500)
-            )
+            text = _clean(str(failure), 500)
+            if failure.row:
+                text = stored.AT_ROW % {"row": failure.row, "error": text}
+            events.add(alias, run.migration_key, run.id, "failed", by, text)
             return True
 
     return repeat_when_busy(alias, action)
@@ -288,13 +294,13 @@ def settle(alias: str, run: Run) -> bool:
             fresh = Run.objects.using(alias).filter(id=run.id).first()
             if fresh is None or fresh.status not in status.LIVE:
                 return False
-            target, text = status.CANCELLED, "The record was deleted."
+            target, text = status.CANCELLED, stored.RECORD_DELETED
             if record is not None and record.attempt_uuid != run.id:
-                text = "The record belongs to another attempt."
+                text = stored.RECORD_REPLACED
             elif record is not None and record.has_error:
-                target, text = status.FAILED, record.last_error or "The record was marked so."
+                target, text = status.FAILED, record.last_error or stored.RECORD_ERRORED
             elif record is not None and record.is_applied:
-                text = "The record was marked as applied."
+                text = stored.RECORD_APPLIED
             elif record is not None:
                 return False
             values = {"error_message": text} if target == status.FAILED else {}
@@ -316,33 +322,46 @@ def _write_record(alias: str, run: Run, **values: object) -> None:
 
 def _need_run(found: Locked, alias: str, key: str, done: str) -> Run:
     if found.record is None:
-        raise WrongState(f"{key} was never started on {alias!r}, so it cannot be {done}.")
+        text = _("%(key)s was never started on %(alias)r, so it cannot be %(done)s.")
+        raise WrongState(Text(text, key=key, alias=alias, done=Text(done)))
     if found.run is None and found.record.is_applied and not found.record.has_error:
-        raise WrongState(f"{key} is applied on {alias!r} already, so it cannot be {done}.")
+        text = _("%(key)s is applied on %(alias)r already, so it cannot be %(done)s.")
+        raise WrongState(Text(text, key=key, alias=alias, done=Text(done)))
     if found.run is None:
-        msg = (
-            f"{key} on {alias!r} was started by an older version, so it cannot be {done};"
+        text = _(
+            "%(key)s on %(alias)r was started by an older version, so it cannot be %(done)s;"
             " forget it, then run it again."
         )
-        raise WrongState(msg)
+        raise WrongState(Text(text, key=key, alias=alias, done=Text(done)))
     return found.run
 
 
 def _need_status(run: Run, alias: str, done: str, *wanted: str) -> None:
     if run.status not in wanted:
-        msg = (
-            f"{run.migration_key} on {alias!r} is {run.status}; only one that is"
-            f" {' or '.join(wanted)} can be {done}."
+        text = _("%(key)s on %(alias)r is %(status)s; only one that is %(wanted)s can be %(done)s.")
+        msg = Text(
+            text,
+            key=run.migration_key,
+            alias=alias,
+            status=Text(run.status),
+            wanted=reduce(_or, map(Text, wanted)),
+            done=Text(done),
         )
         raise WrongState(msg)
 
 
+def _or(one: Text, other: Text) -> Text:
+    return Text(_("%(one)s or %(other)s"), one=one, other=other)
+
+
 def _refuse_external(run: Run, alias: str, done: str) -> None:
     if run.is_external:
-        msg = (
-            f"{run.migration_key} on {alias!r} is worked on by {run.backend or 'its own code'},"
-            f" not by us, so it cannot be {done}. Cancel or forget it; the other side may go on."
+        text = _(
+            "%(key)s on %(alias)r is worked on by %(backend)s, not by us, so it cannot be %(done)s."
+            " Cancel or forget it; the other side may go on."
         )
+        backend = run.backend or Text(_("its own code"))
+        msg = Text(text, key=run.migration_key, alias=alias, backend=backend, done=Text(done))
         raise WrongState(msg)
 
 

@@ -13,13 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.db import Error, IntegrityError
+from django.utils.translation import gettext_noop as _
 
-from massmigration import capabilities, status
+from massmigration import capabilities, status, stored
 from massmigration.exceptions import MigrationAlreadyStarted
 from massmigration.models import Event, MigrationRecord, Run, Shard
 from massmigration.recorder import events
 from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, fence, locked, transition
+from massmigration.texts import Text
 from massmigration.transactions import repeat_when_busy, savepoint
 
 logger = logging.getLogger("massmigration")
@@ -177,8 +179,7 @@ def _create_record(alias: str, key: str, run_id: uuid.UUID, found: Locked) -> No
     except IntegrityError as error:
         if _is_of(alias, key, run_id):
             return  # the driver wrote it twice, as its first answer was lost
-        msg = f"{key} was started on {alias!r} by somebody else at this moment."
-        raise MigrationAlreadyStarted(msg) from error
+        raise _other_start(key, alias) from error
 
 
 def _replace_record(
@@ -207,8 +208,12 @@ def _replace_record(
         was_faked=False,
     )
     if not changed and not _is_of(alias, key, run_id):
-        msg = f"{key} was started on {alias!r} by somebody else at this moment."
-        raise MigrationAlreadyStarted(msg)
+        raise _other_start(key, alias)
+
+
+def _other_start(key: str, alias: str) -> MigrationAlreadyStarted:
+    text = _("%(key)s was started on %(alias)r by somebody else at this moment.")
+    return MigrationAlreadyStarted(Text(text, key=key, alias=alias))
 
 
 def _is_of(alias: str, key: str, run_id: uuid.UUID) -> bool:
@@ -231,16 +236,21 @@ def _check_record(alias: str, key: str, found: Locked, *, restart: bool) -> None
     if record is None:
         return
     if record.is_applied and not record.has_error:
-        raise MigrationAlreadyStarted(f"{key} is already applied on {alias!r}.")
+        msg = Text(_("%(key)s is already applied on %(alias)r."), key=key, alias=alias)
+        raise MigrationAlreadyStarted(msg)
     if not record.has_error:
-        who = f" by {run.requested_by}" if run and run.requested_by else ""
-        msg = f"{key} was already started on {alias!r}{who} and is in progress."
+        text = _("%(key)s was already started on %(alias)r and is in progress.")
+        if run and run.requested_by:
+            text = _("%(key)s was already started on %(alias)r by %(who)s and is in progress.")
+        who = run.requested_by if run else ""
+        msg = Text(text, key=key, alias=alias, who=who)
         raise MigrationAlreadyStarted(msg)
     if not restart:
-        msg = (
-            f"{key} was already started on {alias!r} and ended with an error."
+        text = _(
+            "%(key)s was already started on %(alias)r and ended with an error."
             " Retry it, or restart it from the beginning."
         )
+        msg = Text(text, key=key, alias=alias)
         raise MigrationAlreadyStarted(msg)
 
 
@@ -253,7 +263,7 @@ def _fence_orphans(alias: str, key: str, found: Locked, new_id: uuid.UUID) -> No
             continue
         transition(alias, run, status.CANCELLED, ended_at=found.now)
         fence(alias, run.id, key)
-        events.add(alias, key, run.id, "cancelled", text="The record was deleted.")
+        events.add(alias, key, run.id, "cancelled", text=stored.RECORD_DELETED)
     # A worker that saw first that the record was gone ended the run, and could not know whether
     # another was in a batch of it.
     ended = [run.id for run in runs if run.status == status.CANCELLED]

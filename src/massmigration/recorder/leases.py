@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F, Q
 
-from massmigration import capabilities, identity, status
+from massmigration import capabilities, identity, status, stored
 from massmigration.conf import get_settings
 from massmigration.exceptions import LostShard
 from massmigration.models import Run, Shard
@@ -85,9 +85,7 @@ def claim(alias: str, candidate: Shard, owner: str, key: str) -> Shard | None:
         else:
             shard = unlocked.claim(alias, candidate, owner, lease_ms())
         if died and shard is not None:
-            text = (
-                f"from {identity.describe(candidate.owner)}, which is gone or gave no sign of life"
-            )
+            text = stored.TAKEN_OVER % {"worker": identity.describe(candidate.owner)}
             events.add(alias, key, shard.run_id, "taken over", identity.describe(owner), text)
     return shard
 

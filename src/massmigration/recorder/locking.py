@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
+from django.utils.translation import gettext_noop as _
 
-from massmigration import capabilities, identity
-from massmigration.exceptions import StillWorking, WrongState
+from massmigration import capabilities
+from massmigration.exceptions import WrongState
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import clock, unlocked
 from massmigration.recorder.comparing import change, surely
 from massmigration.status import sources_of
+from massmigration.texts import Text
 from massmigration.transactions import outermost
 
 if TYPE_CHECKING:
@@ -85,11 +87,9 @@ def transition(alias: str, run: Run, target: str, **values: Any) -> None:
         lambda: Run.objects.using(alias).filter(id=run.id, status=target).exists(),
     )
     if not changed:
-        msg = (
-            f"The run of {run.migration_key} on {alias!r} is {run.status},"
-            f" so it cannot become {target}."
-        )
-        raise WrongState(msg)
+        text = _("The run of %(key)s on %(alias)r is %(status)s, so it cannot become %(target)s.")
+        words = {"status": Text(run.status), "target": Text(target)}
+        raise WrongState(Text(text, key=run.migration_key, alias=alias, **words))
     run.status = target
 
 
@@ -108,12 +108,7 @@ def fence(alias: str, run_id: uuid.UUID, key: str) -> None:
         mine = set(lock_free(alias, run_id))
         held = [shard for shard in shards if shard.id not in mine]
         if held:
-            owners = ", ".join(sorted({identity.describe(shard.owner) for shard in held}))
-            msg = (
-                f"{key} on {alias!r} has a batch in flight ({owners})."
-                " Wait until it is finished, then try again."
-            )
-            raise StillWorking(msg)
+            raise unlocked.still_working(alias, key, held)
     shards.update(epoch=F("epoch") + 1, lease_until=0, owner="")
 
 

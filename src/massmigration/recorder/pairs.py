@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from massmigration import capabilities, status
+from massmigration import capabilities, status, stored
 from massmigration.models import MigrationRecord, Run
 from massmigration.recorder import control, events
 from massmigration.recorder.comparing import change
@@ -62,9 +62,10 @@ def _follow(alias: str, run: Run) -> bool:
     if run.status == status.SUCCEEDED:
         values = {"is_applied": True, "applied_at": run.ended_at}
     else:
-        values = {"has_error": True, "last_error": run.error_message or f"The run {run.status}."}
+        ended = stored.RUN_ENDED % {"status": run.status}
+        values = {"has_error": True, "last_error": run.error_message or ended}
     changed = change(alias, MigrationRecord, run.migration_key, same, in_progress=False, **values)
     if changed:
-        text = f"its run had {run.status}, and the writer was cut off"
+        text = stored.CUT_OFF % {"status": run.status}
         events.add(alias, run.migration_key, run.id, "completed", text=text)
     return changed

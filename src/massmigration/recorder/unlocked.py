@@ -10,16 +10,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext_noop as _
+
 from massmigration import capabilities, identity
 from massmigration.conf import get_settings
 from massmigration.exceptions import StillWorking
 from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import silence
 from massmigration.recorder.comparing import change, surely
+from massmigration.texts import Text, joined
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 WATCH_PAUSE = 0.5
 WATCH_SHARE = 0.6
@@ -107,12 +110,17 @@ def fence(alias: str, run_id: uuid.UUID, key: str) -> None:
             if not change(alias, Shard, shard.id, same, epoch=raised, lease_until=0, owner=""):
                 held.append(shard)
     if held:
-        owners = ", ".join(sorted({identity.describe(shard.owner) for shard in held}))
-        msg = (
-            f"{key} on {alias!r} has a batch in flight ({owners})."
-            " Wait until it is finished, then try again."
-        )
-        raise StillWorking(msg)
+        raise still_working(alias, key, held)
+
+
+def still_working(alias: str, key: str, held: Iterable[Shard]) -> StillWorking:
+    """Make the error that names who works on these shards."""
+    text = _(
+        "%(key)s on %(alias)r has a batch in flight (%(workers)s)."
+        " Wait until it is finished, then try again."
+    )
+    owners = joined(", ", sorted({identity.describe(shard.owner) for shard in held}))
+    return StillWorking(Text(text, key=key, alias=alias, workers=owners))
 
 
 def _open(alias: str, run_id: uuid.UUID) -> list[Shard]:

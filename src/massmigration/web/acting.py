@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from massmigration import api
 from massmigration.loading import store
+from massmigration.texts import text_of, translated
 from massmigration.web import actions
 from massmigration.web.context import show
 from massmigration.web.permissions import can_operate, can_view, page, who
@@ -64,7 +65,7 @@ def _act(request: HttpRequest, action: Action, key: str, db_alias: str) -> HttpR
     found = answer.value
     is_broken = any(each.key == key for each in store.broken)
     if migration is None and not is_broken and found.record is None:
-        msg = f"There is no migration {key!r}."
+        msg = _("There is no migration %(key)r.") % {"key": key}
         raise Http404(msg)
     refusal = _refusal(action, found)
     if refusal:
@@ -111,7 +112,7 @@ def _do(request: HttpRequest, action: Action, found: MigrationStatus) -> HttpRes
     try:
         action.perform(found.key, found.db_alias, who(request))
     except Exception as error:  # noqa: BLE001 - a backend may raise anything; it is shown
-        text = str(error) or type(error).__name__
+        text = translated(text_of(error)) or type(error).__name__
         messages.error(request, text, fail_silently=True)
     else:
         messages.success(request, _(action.done) % values, fail_silently=True)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from massmigration import api
 from massmigration.definitions.installed import installed
 from massmigration.exceptions import MigrationNotFound
+from massmigration.texts import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,8 @@ def _restart(key: str, alias: str, by: str) -> None:
 def _code_of(key: str) -> BaseMigration:
     migration = installed(key)
     if migration is None:
-        raise MigrationNotFound(f"There is no code for {key}, so it cannot be run.")
+        text = gettext_noop("There is no code for %(key)s, so it cannot be run.")
+        raise MigrationNotFound(Text(text, key=key))
     return migration
 
 

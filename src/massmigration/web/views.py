@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from django.http import Http404, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from massmigration import aliases, api
 from massmigration.definitions.installed import installed
 from massmigration.exceptions import MassMigrationError
 from massmigration.loading import store
+from massmigration.texts import text_of, translated
 from massmigration.web import as_json
 from massmigration.web.context import show
 from massmigration.web.permissions import can_operate, can_view, page
@@ -42,10 +45,11 @@ def manage(request: HttpRequest) -> HttpResponse:
         state=request.GET.get("status", ""),
         text=request.GET.get("q", "")[:MAX_KEY],
     )
+    if request.GET.get("format") == "json":
+        with translation.override(None):
+            return JsonResponse(as_json.manage(manage_presenter.manage(found, chosen), found))
     view = manage_presenter.manage(found, chosen)
     view.settings_problem = problem
-    if request.GET.get("format") == "json":
-        return JsonResponse(as_json.manage(view, found))
     context = {"migrations": view.rows, "available_db_aliases": managed, "page": view}
     return show(request, "massmigration/manage_migrations.html", context)
 
@@ -80,14 +84,16 @@ def detail(request: HttpRequest, key: str, db_alias: str) -> HttpResponse:
     if not is_known and past is not None:
         is_known = bool(past.statuses[key].record or past.history or past.events)
     if not is_known and answers[db_alias].problem is None:
-        msg = f"There is no migration {key!r}."
+        msg = _("There is no migration %(key)r.") % {"key": key}
         raise Http404(msg)
+    if request.GET.get("format") == "json":
+        with translation.override(None):
+            view = detail_presenter.detail(key, db_alias, answers)
+            return JsonResponse(as_json.detail(view, answers))
     view = detail_presenter.detail(key, db_alias, answers)
     view.tabs = sorted(
         (tab for tab in view.tabs if tab.alias in others), key=lambda tab: others.index(tab.alias)
     )
-    if request.GET.get("format") == "json":
-        return JsonResponse(as_json.detail(view, answers))
     context = {
         "migration": migration or view,
         "record": view.record,
@@ -106,7 +112,8 @@ def detail_live(request: HttpRequest, key: str, db_alias: str) -> HttpResponse:
     try:
         run_id = uuid.UUID(request.GET.get("run", ""))
     except ValueError as error:
-        raise Http404(str(error)) from error
+        msg = _("There is no run %(run)s of %(key)r.")
+        raise Http404(msg % {"run": request.GET.get("run", ""), "key": key}) from error
     answer = api.look_at_run(run_id, db_alias)
     if answer.problem is not None:
         # Not an error of this page: it goes on asking.
@@ -116,7 +123,7 @@ def detail_live(request: HttpRequest, key: str, db_alias: str) -> HttpResponse:
     found = answer.value
     view = progress_view(found) if found is not None and found.key == key else None
     if view is None:
-        msg = f"There is no run {run_id} of {key!r}."
+        msg = _("There is no run %(run)s of %(key)r.") % {"run": run_id, "key": key}
         raise Http404(msg)
     context = {"progress": view, "can_operate": can_operate(request.user)}
     response = render(request, "massmigration/parts/progress.html", context)
@@ -128,7 +135,7 @@ def managed_aliases() -> tuple[list[str], str]:
     try:
         return aliases.managed_aliases(), ""
     except MassMigrationError as error:
-        return [], str(error)
+        return [], translated(text_of(error))
 
 
 def check_address(key: str, db_alias: str) -> BaseMigration | None:
@@ -138,10 +145,10 @@ def check_address(key: str, db_alias: str) -> BaseMigration | None:
         Http404: saying which.
     """
     if len(key) > MAX_KEY or _CONTROL.search(key) or not key.isprintable():
-        msg = "That is no key of a migration."
+        msg = _("That is no key of a migration.")
         raise Http404(msg)
     if db_alias not in managed_aliases()[0]:
-        msg = f"There is no database {db_alias!r} with migrations."
+        msg = _("There is no database %(alias)r with migrations.") % {"alias": db_alias}
         raise Http404(msg)
     return installed(key)
 

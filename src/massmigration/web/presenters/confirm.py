@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from massmigration import api
 from massmigration.definitions.installed import installed
+from massmigration.texts import translated
 from massmigration.web import actions
 from massmigration.web.presenters import figures
 from massmigration.web.presenters.detail import description_of, token_of
@@ -18,13 +18,6 @@ from massmigration.web.presenters.states import State, state_of
 if TYPE_CHECKING:
     from massmigration.api import MigrationStatus
     from massmigration.web.actions import Action
-
-
-# What the engine says, so that it can be translated; whatever else it says is shown as it is.
-REASONS = (
-    gettext_noop("the database has no transactions over many rows"),
-    gettext_noop("the migration sets atomic = False"),
-)
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,9 @@ def _add_preflight(view: Confirm) -> None:
         "queryset": _("Its rows can be walked by key."),
         "backend": _("Its backend can be loaded."),
     }
-    view.checks = [CheckView(texts[check.code], check.problem) for check in found.checks]
+    view.checks = [
+        CheckView(texts[check.code], translated(check.problem)) for check in found.checks
+    ]
     view.is_ready = found.is_ready
     view.backend = found.backend
     view.backend_reason = (
@@ -121,7 +116,7 @@ def _guarantee(found: api.Preflight) -> tuple[str, str]:
         return (
             _("Up to its own code"),
             _("Other code does the work, so nothing can be promised here.")
-            + (f" ({found.why_not})" if found.why_not else ""),
+            + (f" ({translated(found.why_not)})" if found.why_not else ""),
         )
     if found.is_exactly_once:
         return (
@@ -134,7 +129,7 @@ def _guarantee(found: api.Preflight) -> tuple[str, str]:
     return (
         _("At least once"),
         _("After an interruption some rows may be done again, because %(reason)s.")
-        % {"reason": _(found.why_not)},
+        % {"reason": translated(found.why_not)},
     )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from massmigration import api, identity
+from massmigration import api, identity, stored
 from massmigration.definitions.installed import installed
 from massmigration.loading import MigrationGraph, store
 from massmigration.preflight import ShareOfBatch
+from massmigration.texts import translated
 from massmigration.web import actions
 from massmigration.web.presenters import figures, states
 from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
@@ -48,6 +50,7 @@ EVENTS = {
     "taken over": gettext_lazy("taken over"),
     "code changed": gettext_lazy("code changed"),
     "hook failed": gettext_lazy("hook failed"),
+    "completed": gettext_lazy("completed"),
 }
 SOURCES = {
     "migration": gettext_lazy("set by the migration"),
@@ -55,6 +58,9 @@ SOURCES = {
     "database": gettext_lazy("what suits the database"),
     "default": gettext_lazy("the default"),
 }
+
+
+_COUNT = re.compile(r"([\d,]+) rows")
 
 
 @dataclass(frozen=True)
@@ -232,7 +238,7 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         todo=todo,
         note=_note(found, migration) or _wish(found, past),
         broken_path=broken.path if broken is not None else "",
-        broken_error=broken.error if broken is not None else "",
+        broken_error=translated(broken.error) if broken is not None else "",
         broken_traceback=broken.traceback if broken is not None else "",
         tabs=[_tab(key, alias, each, db_alias) for alias, each in answers.items()],
         progress=progress,
@@ -366,8 +372,10 @@ def _error(found: MigrationStatus | None) -> ErrorView | None:
         return None
     run = found.run
     if run is not None and (run.error_type or run.error_message):
-        return ErrorView(run.error_type, run.error_message, run.error_row, run.error_traceback)
-    return ErrorView("", found.record.last_error or _("No reason was given."), "", "")
+        message = translated(stored.reread(run.error_message))
+        return ErrorView(run.error_type, message, run.error_row, run.error_traceback)
+    last_error = translated(stored.reread_failure(found.record.last_error))
+    return ErrorView("", last_error or _("No reason was given."), "", "")
 
 
 def _run(run: Run, rows: int, current: Run | None) -> RunView:
@@ -386,18 +394,33 @@ def _run(run: Run, rows: int, current: Run | None) -> RunView:
         rows="" if run.is_external or run.kind == "simple" else str(figures.number(rows)),
         by=run.requested_by,
         backend=run.backend.rpartition(".")[2],
-        error=f"{run.error_type}: {run.error_message}" if run.error_type else "",
+        error=_error_of(run),
         is_current=current is not None and run.id == current.id,
     )
+
+
+def _error_of(run: Run) -> str:
+    if not run.error_type:
+        return ""
+    return f"{run.error_type}: {translated(stored.reread(run.error_message))}"
 
 
 def _event(event: Event) -> EventView:
     return EventView(
         when=figures.when(event.at),
         kind=str(EVENTS.get(event.kind, event.kind)),
-        by=identity.describe(event.by) if event.by else "",
-        text=event.text,
+        by=translated(stored.reread_name(identity.describe(event.by))) if event.by else "",
+        text=_event_text(event),
     )
+
+
+def _event_text(event: Event) -> str:
+    if event.kind == "failed":
+        return translated(stored.reread_failure(event.text))
+    count = _COUNT.fullmatch(event.text) if event.kind == "applied" else None
+    if count is not None:
+        return figures.rows(int(count[1].replace(",", "")))
+    return translated(stored.reread(event.text))
 
 
 def _no_worker(past: Detail | None, progress: ProgressView | None) -> str:

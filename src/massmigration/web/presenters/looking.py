@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from massmigration import api
+from massmigration.texts import translated
 from massmigration.web.presenters import figures
 
 if TYPE_CHECKING:
@@ -35,4 +36,4 @@ def nobody_looks(runs: Iterable[Run | None], seconds: float | None) -> NobodyLoo
     if api.looked_recently(seconds):
         return None
     hints = sorted({api.looker_hint(run) for run in runs} - {""})
-    return NobodyLooks(figures.duration(seconds), hints) if hints else None
+    return NobodyLooks(figures.duration(seconds), list(map(translated, hints))) if hints else None

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from massmigration import api
 from massmigration.definitions.installed import installed
 from massmigration.loading import MigrationGraph, store
+from massmigration.texts import translated
 from massmigration.web import actions
 from massmigration.web.presenters import figures, states
 from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
@@ -217,10 +218,16 @@ def safely(read: Any, otherwise: str = "") -> str:
 
 def problems() -> list[ProblemView]:
     """Give what is wrong with files and dependencies."""
-    found = [ProblemView(file.key, file.error, file.path, file.traceback) for file in store.broken]
+    found = [
+        ProblemView(file.key, translated(file.error), file.path, file.traceback)
+        for file in store.broken
+    ]
     return [
         *found,
-        *(ProblemView(each.key, each.text) for each in MigrationGraph(store).problems()),
+        *(
+            ProblemView(each.key, translated(each.text))
+            for each in MigrationGraph(store).problems()
+        ),
     ]
 
 
@@ -319,7 +326,7 @@ def _cell(found: MigrationStatus) -> Cell:
         when=figures.when(moment),
         by=found.by,
         rows=figures.rows(done) if done and run is not None and run.kind != "simple" else "",
-        note=found.note if found.state in {"errored", "cancelled"} else "",
+        note=translated(found.note) if found.state in {"errored", "cancelled"} else "",
     )
 
 

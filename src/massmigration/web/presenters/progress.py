@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from massmigration import identity, status
 from massmigration.engine import progress as stalls
 from massmigration.engine import rowkeys
+from massmigration.texts import translated
 from massmigration.web.presenters import figures
 from massmigration.web.presenters.chart import Chart, chart_of
 from massmigration.web.presenters.states import State, state_of
@@ -102,7 +103,7 @@ def progress_view(found: MigrationStatus) -> ProgressView | None:
         current=figures.rate(found.pace.current),
         average=figures.rate(found.pace.average),
         time_left=figures.duration(found.pace.seconds_left),
-        workers=list(progress.workers),
+        workers=[translated(worker) for worker in progress.workers],
         batch_size=_batch_size(found.shards),
         shards=[_shard(shard) for shard in found.shards[:MAX_SHARDS_SHOWN]],
         shards_open=progress.shards_open,
@@ -151,7 +152,7 @@ def _shard(shard: Shard) -> ShardView:
         rows=str(figures.number(shard.rows_done)),
         batch_size=str(figures.number(shard.batch_size)) if shard.batch_size else "",
         cursor=rowkeys.show(shard.cursor),
-        worker=identity.describe(shard.owner) if shard.owner and shard.is_open else "",
+        worker=translated(identity.describe(shard.owner)) if shard.owner and shard.is_open else "",
         state=state,
     )
 
@@ -188,7 +189,7 @@ def _external(run: Run) -> Advice:
 def _held(progress: Progress) -> Advice:
     first = progress.holders[0]
     values = {
-        "worker": first.worker,
+        "worker": translated(first.worker),
         "session": first.session,
         "time": figures.duration(first.seconds),
     }
@@ -239,7 +240,9 @@ def _stalled(run: Run, progress: Progress) -> Advice | None:
             "%(workers)s give no sign of life. The next worker goes on after the last checkpoint.",
             len(progress.silent),
         )
-        return Advice(reason % {"workers": ", ".join(progress.silent)}, start, command)
+        return Advice(
+            reason % {"workers": ", ".join(map(translated, progress.silent))}, start, command
+        )
     if progress.stall == stalls.NO_WORKER:
         return Advice(_("No worker is at it."), start, command)
     if run.status == status.PAUSED and run.row_limit is not None:
