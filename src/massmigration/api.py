@@ -37,18 +37,11 @@ from massmigration.looking import hint_for as looker_hint
 from massmigration.looking import in_passing
 from massmigration.looking import is_recent as looked_recently
 from massmigration.models import MigrationRecord, Run
-from massmigration.overview import (
-    DatabaseStatus,
-    Detail,
-    MigrationStatus,
-    is_code_changed,
-    look_at_all,
-    look_at_live,
-    look_at_one,
-    look_at_record,
-    look_at_run,
-    status_of,
-)
+from massmigration.overview.databases import look_at_all
+from massmigration.overview.facts import DatabaseStatus, Detail, MigrationStatus
+from massmigration.overview.live import look_at_live, look_at_run
+from massmigration.overview.one import look_at_one, look_at_record, status_of
+from massmigration.overview.standing import is_code_changed
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
 from massmigration.recorder import control, external, launching, lookers, pairs, pruning
 from massmigration.texts import Text, text_of
