@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import identity
 from massmigration.asking import Answer, describe_trouble
 from massmigration.backends import recovering
@@ -37,6 +35,7 @@ from massmigration.overview.standing import is_code_changed
 from massmigration.preflight import InForce, Preflight, preflight, settings_in_force
 from massmigration.recorder import launching, lookers, pruning
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.working import WorkRequest, work, work_once
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import identity, status
 from massmigration.aliases import check_alias
 from massmigration.engine import driving, planning
@@ -16,6 +14,7 @@ from massmigration.exceptions import MigrationAlreadyStarted, WrongState
 from massmigration.models import Run
 from massmigration.recorder import control, pairs
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration.backends import launching, sending
 from massmigration.definitions.installed import installed
 from massmigration.exceptions import MigrationError, MigrationNotFound
@@ -11,6 +9,7 @@ from massmigration.keys import MigrationKey
 from massmigration.models import MigrationRecord, Run
 from massmigration.recorder import control
 from massmigration.texts import Text, text_of
+from massmigration.texts import noop as _
 
 
 def pause(key: str, db_alias: str, *, by: str = "") -> None:

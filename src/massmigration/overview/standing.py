@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import status, stored
 from massmigration.definitions.installed import installed
 from massmigration.engine.pace import Pace
 from massmigration.loading import is_other_code
 from massmigration.overview.facts import MigrationStatus
 from massmigration.texts import Text, joined, text_of
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from massmigration.definitions import BaseMigration
