@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from setup_env import ROOT, make, pip, pythons
+from setup_env import ROOT, fitting, make, pip
 
 VENV = ROOT / ".venv-0.3.9"
 PYTHONS = ["3.11", "3.12"]
@@ -22,8 +22,7 @@ PACKAGES = [
 
 
 def main() -> None:
-    found = pythons()
-    python = next((version for version in PYTHONS if version in found), None)
+    python = fitting(PYTHONS)
     if python is None:
         print(f"NOT TESTED: taking over 0.3.9: no Python of {', '.join(PYTHONS)} was found")
         return

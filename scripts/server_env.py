@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from setup_env import ROOT, make, pip, pythons
+from setup_env import ROOT, fitting, make, pip
 
 # name -> the package, the Pythons that it is known to run on (best first)
 SERVERS = {
@@ -29,7 +29,7 @@ def main(names: list[str]) -> None:
         stamp = venv / "massmigration-stamp"
         if stamp.exists() and stamp.read_text() == package:
             continue
-        python = next((version for version in versions if version in pythons()), None)
+        python = fitting(versions)
         if python is None:
             print(f"NOT TESTED: {package} needs a Python of {', '.join(versions)}; none was found.")
             continue

@@ -37,6 +37,12 @@ def pythons() -> dict[str, str]:
     return {version: found[version] for version in KNOWN if version in found}
 
 
+def fitting(versions: list[str]) -> str | None:
+    """The first of these versions that is found."""
+    found = pythons()
+    return next((version for version in versions if version in found), None)
+
+
 def install(
     venv: Path,
     extras: list[str],

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +21,10 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 import massmigration
-from tests import servers
+from tests import managing, selection, servers, untested
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
 ALIASES = {"sqlite": "default", "postgresql": "postgresql", "mariadb": "mariadb"}
@@ -36,30 +35,18 @@ MANAGE = Path(__file__).parent / "project" / "manage.py"
 # They have environments, settings and servers of their own: `make schemaless djangae`.
 collect_ignore = ["djangae", "schemaless"]
 
-selected_key = pytest.StashKey[list[str]]()
-missing_key = pytest.StashKey[dict[str, str]]()
-
 
 # --- a process's servers ------------------------------------------------------------------------
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--databases",
-        default=",".join(ALIASES),
-        help="Comma-separated databases to test on, of: sqlite, postgresql, mariadb. Default: all.",
-    )
+    selection.add_option(parser, ALIASES)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    selected = [name.strip() for name in config.getoption("--databases").split(",")]
-    unknown = sorted(set(selected) - set(ALIASES))
-    if unknown:
-        msg = f"--databases={unknown[0]}: must be one of: {', '.join(sorted(ALIASES))}"
-        raise pytest.UsageError(msg)
-    config.stash[selected_key] = selected
-    config.stash[missing_key] = {}
-    if _only_hands_out_work(config):
+    selected = selection.choose(config, ALIASES)
+    missing = untested.gather(config)
+    if selection.only_hands_out_work(config):
         return
 
     for variable in PORTS.values():  # of servers that somebody else has: never to be emptied
@@ -68,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.option.collectonly:
         for name, server in servers.start_all(set(selected) & set(PORTS)).items():
             if isinstance(server, servers.MissingServer):
-                config.stash[missing_key][name] = str(server)
+                missing.add(NAMES[name], server)
             else:
                 os.environ[PORTS[name]] = str(server.port)
 
@@ -88,31 +75,13 @@ def pytest_unconfigure() -> None:
     servers.stop_all()
 
 
-def _only_hands_out_work(config: pytest.Config) -> bool:
-    """Whether this is the process that -n puts in front of those that run the tests."""
-    return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
-
-
 # --- what was not tested is said ----------------------------------------------------------------
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["missing"] = session.config.stash[missing_key]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: object) -> None:
-    output = getattr(node, "workeroutput", {})
-    node.config.stash[missing_key].update(output.get("missing", {}))
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    for name, sentence in sorted(config.stash[missing_key].items()):
-        terminalreporter.write_line(f"NOT TESTED: {NAMES[name]}: {sentence}", red=True, bold=True)
-    for name in sorted(set(ALIASES) - set(config.stash[selected_key])):
+    for name in sorted(set(ALIASES) - set(selection.of(config))):
         terminalreporter.write_line(f"Not asked for (--databases): {NAMES[name]}", yellow=True)
 
 
@@ -140,11 +109,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    selected = config.stash[selected_key]
+    selected = selection.of(config)
     unwanted = [item for item in items if set(_vendors(item) or ()) - set(selected)]
-    if unwanted:
-        config.hook.pytest_deselected(items=unwanted)
-        items[:] = [item for item in items if item not in set(unwanted)]
+    selection.leave_out(config, items, unwanted)
 
 
 @pytest.fixture(scope="session")
@@ -171,11 +138,7 @@ def _databases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         yield
         return
     for vendor in vendors:
-        sentence = request.config.stash[missing_key].get(vendor)
-        if sentence and os.environ.get("MASSMIGRATION_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"MASSMIGRATION_REQUIRE_SERVERS=1 and {sentence}", pytrace=False)
-        if sentence:
-            pytest.skip(sentence)
+        untested.of(request.config).require(NAMES[vendor])
     for connection in request.getfixturevalue("migrated").values():
         _empty(connection)
     yield
@@ -191,20 +154,7 @@ def alias(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def manage() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the test project's manage.py in a process of its own, on the same databases."""
-
-    def run(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
-        options.setdefault("timeout", 60)
-        command = [sys.executable, str(MANAGE), *words]
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=options.pop("check", True),
-            **options,
-        )
-
-    return run
+    return managing.runner(MANAGE, timeout=60)
 
 
 def _refuse(_connection: object) -> None:

@@ -22,7 +22,7 @@ from massmigration.models import MigrationRecord, Run
 from massmigration.texts import text_of, translated
 from massmigration.web.permissions import can_operate, can_view, outside_transactions, who
 from massmigration.web.presenters import figures
-from massmigration.web.presenters.detail import description_of
+from massmigration.web.presenters.describing import description_of
 from massmigration.web.presenters.states import BY_CODE
 
 if TYPE_CHECKING:

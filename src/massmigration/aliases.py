@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import connections, router
-from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.conf import get_settings
 from massmigration.exceptions import CannotRunOnDB, DbAliasNotAllowed
 from massmigration.models import MigrationRecord
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 NO_DATABASE = _("There is no database %(alias)r")
 

@@ -10,10 +10,10 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
-from django.utils.translation import gettext_noop as _
 
 from massmigration.exceptions import SettingsError
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 PREFIX = "MASSMIGRATION_"
 LOCAL_BACKEND = "massmigration.backends.local.LocalBackend"

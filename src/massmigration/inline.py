@@ -9,13 +9,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import identity
 from massmigration.engine import driving, planning
 from massmigration.engine.tasks import Options
 from massmigration.exceptions import WrongState
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.transactions import nested_allowed
 
 if TYPE_CHECKING:

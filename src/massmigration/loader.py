@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration.exceptions import BrokenMigration, MigrationNotFound
 from massmigration.loading import (
     LoadedMigration,
@@ -18,6 +16,7 @@ from massmigration.loading import (
 )
 from massmigration.loading.store import BrokenFile, cannot_be_used, load_file
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from django.apps import AppConfig

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from massmigration.models import Run
-    from massmigration.overview import MigrationStatus
+    from massmigration.overview.facts import MigrationStatus
 
 RECENTLY_SECONDS: Final = 180.0
 """Who was seen within this time is taken to look on; cron comes each minute."""

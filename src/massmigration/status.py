@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.utils.translation import gettext_noop as _
+from massmigration.texts import noop as _
 
 ENQUEUED: Final = "enqueued"
 RUNNING: Final = "running"

@@ -11,10 +11,9 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import status
 from massmigration.texts import Text, joined
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Sentences that are English wherever they are kept, and the reader's language on pages.
 
-A sentence is marked for translators where it is written, with `gettext_noop`, which costs nothing.
+A sentence is marked for translators where it is written, with `noop`, which costs nothing.
 Commands, loggers and the database have it in English, whatever language is active; pages ask for
 `translated`.
 """
@@ -10,10 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+def noop(message: str) -> str:
+    """Give the sentence as it is; `makemessages` finds it where this is called `_`.
+
+    Django's own asks for the settings, and a test's helpers are imported before there are any.
+    """
+    return message
+
+
+_ = noop
 
 
 class Text(str):

@@ -10,11 +10,11 @@ from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from django.db import connections, transaction
-from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.exceptions import InsideTransaction
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

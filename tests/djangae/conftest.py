@@ -5,13 +5,12 @@ The conftest above this folder is left out (`--confcutdir`): other servers, othe
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import servers
+from tests import selection, servers, untested
 from tests.djangae.scene import Scene, opened
 
 if TYPE_CHECKING:
@@ -20,44 +19,18 @@ if TYPE_CHECKING:
 GOOGLES = ("datastore", "firestore")
 KINDS = ("sqlite", "postgresql", *GOOGLES)
 
-missing_key = pytest.StashKey[set[str]]()
-selected_key = pytest.StashKey[list[str]]()
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--databases", default=",".join(KINDS), help="Of: " + ", ".join(KINDS))
+    selection.add_option(parser, KINDS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    selected = config.getoption("--databases").split(",")
-    unknown = sorted(set(selected) - set(KINDS))
-    if unknown:
-        msg = f"--databases={unknown[0]}: must be one of: {', '.join(KINDS)}"
-        raise pytest.UsageError(msg)
-    config.stash[selected_key] = selected
-    config.stash[missing_key] = set()
+    selection.choose(config, KINDS)
+    untested.gather(config)
 
 
 def pytest_unconfigure() -> None:
     servers.stop_all()
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["missing"] = sorted(session.config.stash[missing_key])
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: object) -> None:
-    output = getattr(node, "workeroutput", {})
-    node.config.stash[missing_key].update(output.get("missing", ()))
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for sentence in sorted(config.stash[missing_key]):
-        terminalreporter.write_line(f"NOT TESTED: {sentence}", red=True, bold=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -66,7 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marker = metafunc.definition.get_closest_marker("google")
     kinds = []
-    for kind in metafunc.config.stash[selected_key]:
+    for kind in selection.of(metafunc.config):
         if kind not in GOOGLES:
             kinds.append(pytest.param(kind))
         elif marker is not None:
@@ -77,16 +50,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is for a kind of database that was not asked for."""
-    selected = config.stash[selected_key]
+    selected = selection.of(config)
     unwanted = [
         item
         for item in items
         if getattr(item.cls, "database", selected[0]) not in selected
         or ("variables" in item.fixturenames and "NOTSET" in item.name)
     ]
-    if unwanted:
-        config.hook.pytest_deselected(items=unwanted)
-        items[:] = [item for item in items if item not in unwanted]
+    selection.leave_out(config, items, unwanted)
 
 
 @pytest.fixture(scope="class")
@@ -99,10 +70,9 @@ def variables(
         with opened(kind, tmp_path_factory.mktemp(kind)) as found:
             yield found
     except servers.MissingServer as error:
-        request.config.stash[missing_key].add(f"djangae on {kind}: {error}")
-        if os.environ.get("MASSMIGRATION_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"MASSMIGRATION_REQUIRE_SERVERS=1 and {error}", pytrace=False)
-        pytest.skip(str(error))
+        missing = untested.of(request.config)
+        missing.add(f"djangae on {kind}", error)
+        missing.require(f"djangae on {kind}")
 
 
 @pytest.fixture(scope="class")

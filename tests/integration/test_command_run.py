@@ -5,6 +5,7 @@ import json
 import pytest
 
 from massmigration import api
+from massmigration.engine import planning
 from massmigration.loading import store
 from massmigration.models import MigrationRecord, Run
 from tests.integration.commands import SLOW_KEY, command, record_of, run_of
@@ -143,13 +144,13 @@ def test_restart_begins_a_cancelled_migration_anew(alias):
 
 def test_who_loses_the_race_to_start_goes_on_with_what_the_other_has_started(alias, monkeypatch):
     make_items(alias, 6)
-    start = api.planning.start
+    start = planning.start
 
     def be_late(*args, **options):
         start(*args, **{**options, "by": "the other"})
         return start(*args, **options)
 
-    monkeypatch.setattr(api.planning, "start", be_late)
+    monkeypatch.setattr(planning, "start", be_late)
 
     assert command("run", "shop", "0004", "--database", alias).code == 0
 

@@ -10,10 +10,11 @@ from django.db import OperationalError
 from django.test import override_settings
 from django.urls import include, path
 
-from massmigration import api, asking, overview
+from massmigration import api, asking
 from massmigration.loading import BrokenFile, store
 from massmigration.migrations import SimpleMigration
 from massmigration.models import MigrationRecord, Run
+from massmigration.overview import databases, one
 from massmigration.web import views
 from tests.integration.support import AddOne, known, make_items
 from tests.integration.web import External, Nothing, client_of, url
@@ -158,7 +159,7 @@ def test_a_wrong_setting_is_shown_and_not_raised(register, client):
 
 def test_a_database_that_does_not_answer_is_shown_as_such(register, client, monkeypatch):
     register(Nothing)
-    real = overview._all_of, overview._detail
+    real = databases._all_of, one._detail
 
     def away(question):
         def ask(alias, *rest, **more):
@@ -168,8 +169,8 @@ def test_a_database_that_does_not_answer_is_shown_as_such(register, client, monk
 
         return ask
 
-    monkeypatch.setattr(overview, "_all_of", away(real[0]))
-    monkeypatch.setattr(overview, "_detail", away(real[1]))
+    monkeypatch.setattr(databases, "_all_of", away(real[0]))
+    monkeypatch.setattr(one, "_detail", away(real[1]))
 
     page = client.get(url("manage"))
     assert "no route &lt;script&gt;" in page.content.decode()
@@ -214,7 +215,7 @@ def test_missing_tables_are_shown_with_the_command_that_makes_them(register, cli
         msg = "no such table: massmigration_migrationrecord"
         raise OperationalError(msg)
 
-    monkeypatch.setattr(overview, "_all_of", no_table)
+    monkeypatch.setattr(databases, "_all_of", no_table)
 
     page = client.get(url("manage"))
 

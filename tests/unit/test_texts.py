@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
+import os
 import pickle
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,6 +146,19 @@ def test_every_stored_sentence_can_be_known_again(message):
     found = [stored.reread(text), stored.reread_failure(text), stored.reread_name(text)]
     is_known = any(isinstance(each, Text) and each == text for each in found)
     assert is_known or message in {stored.ADVICE, stored.THE_BEGINNING}
+
+
+def test_what_is_imported_before_there_are_settings_asks_for_none():
+    names = ["enforcement", "operations", "stored", "testing", "testing.contract"]
+    code = f"import {', '.join(f'massmigration.{name}' for name in names)}"
+    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 # What is written in the code ---------------------------------------------------------------

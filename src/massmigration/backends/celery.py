@@ -10,12 +10,12 @@ import mmap
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from celery import current_app, shared_task, signals
-from django.utils.translation import gettext_noop as _
 
 from massmigration.aliases import managed_aliases
 from massmigration.backends import performing, recovering
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

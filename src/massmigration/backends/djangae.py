@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext_noop as _
 
 from massmigration.aliases import managed_aliases
 from massmigration.backends import djangae_iteration, performing, recovering
@@ -23,6 +22,7 @@ from massmigration.conf import get_settings
 from massmigration.definitions.installed import all_installed, installed
 from massmigration.exceptions import NoQueue
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     import uuid

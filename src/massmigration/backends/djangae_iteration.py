@@ -15,13 +15,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils.translation import gettext_noop as _
 
 from massmigration.engine import planning, ranges, splitting
 from massmigration.engine.sources import Source
 from massmigration.exceptions import QueueUnreachable
 from massmigration.models import Run
 from massmigration.texts import Text, text_of
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     import uuid

@@ -12,7 +12,6 @@ import sys
 import threading
 
 from django.db import connections
-from django.utils.translation import gettext_noop as _
 
 from massmigration.aliases import managed_aliases
 from massmigration.backends.queue import Message, QueueBackend
@@ -20,6 +19,7 @@ from massmigration.backends.worker import Worker
 from massmigration.conf import get_settings
 from massmigration.engine.tasks import Options
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.utils.test import in_tests
 
 logger = logging.getLogger("massmigration")

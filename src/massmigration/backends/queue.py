@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration.backends import sending
 from massmigration.backends.base import BackendBase
 from massmigration.backends.messages import Message
@@ -15,6 +13,7 @@ from massmigration.engine import planning, splitting
 from massmigration.engine.points import reach
 from massmigration.exceptions import RefusedParams
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import django_rq
 from django.conf import settings
-from django.utils.translation import gettext_noop as _
 from rq import get_current_job
 
 from massmigration.aliases import managed_aliases
@@ -17,6 +16,7 @@ from massmigration.backends.queue import Message, QueueBackend
 from massmigration.conf import get_settings
 from massmigration.exceptions import RefusedParams
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from django.db import Error, transaction
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext_noop as _
 
 from massmigration import status
 from massmigration.backends.messages import Message
@@ -17,6 +16,7 @@ from massmigration.engine import driving
 from massmigration.exceptions import QueueUnreachable
 from massmigration.recorder import leases, tickets
 from massmigration.texts import Text, text_of
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from massmigration.backends.queue import QueueBackend

@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.utils.translation import gettext_noop as _
 
 from massmigration.backends.performing import perform
 from massmigration.backends.queue import Message, QueueBackend
 from massmigration.exceptions import RefusedParams
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, Error, OperationalError
-from django.utils.translation import gettext_noop as _
 
 from massmigration.capabilities.base import Database
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 _LOST = {
     2002,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
-from django.utils.translation import gettext_noop as _
 
 from massmigration.capabilities.base import Database
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from django.db import DatabaseError

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext_noop as _
 
 from massmigration import notices
 from massmigration.aliases import get_all_db_aliases
@@ -24,6 +23,7 @@ from massmigration.models import MigrationRecord
 from massmigration.recorder import external, launching
 from massmigration.recorder.control import failure_of
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.transactions import joinable
 
 if TYPE_CHECKING:

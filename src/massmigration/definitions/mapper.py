@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.definitions.updating import fields_to_update, update_row
 from massmigration.guards import guarded
 from massmigration.recorder import external
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.transactions import savepoint
 
 if TYPE_CHECKING:

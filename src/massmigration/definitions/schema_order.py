@@ -9,11 +9,11 @@ from django.apps import apps
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.utils.translation import gettext_noop as _
 
 from massmigration.exceptions import DependentMigrationNotApplied
 from massmigration.keys import MigrationKey
 from massmigration.texts import Text, did_you_mean, joined, text_of
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from massmigration.definitions.base import BaseMigration

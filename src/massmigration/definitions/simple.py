@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import transaction
-from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.definitions.base import BaseMigration
 from massmigration.guards import guarded
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 
 class SimpleMigration(BaseMigration):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, Model, QuerySet
-from django.utils.translation import gettext_noop as _
 
 from massmigration.exceptions import RefusedFields
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,11 +15,11 @@ from weakref import WeakSet
 from django.core.signals import setting_changed
 from django.db import OperationalError, ProgrammingError, connections, transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
-from django.utils.translation import gettext_noop as _
 
 from massmigration.conf import PREFIX, get_settings
 from massmigration.signals import records_changed
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

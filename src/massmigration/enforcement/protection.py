@@ -11,13 +11,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
-from django.utils.translation import gettext_noop as _
 from django.views import View
 
 from massmigration.enforcement import registry
 from massmigration.enforcement.requirement import Requirement
 from massmigration.enforcement.unavailable import request_among, unavailable
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
-from django.utils.translation import gettext_noop as _
 
 from massmigration.conf import get_settings
 from massmigration.enforcement.applied import (
@@ -24,6 +23,7 @@ from massmigration.exceptions import (
 from massmigration.keys import MigrationKey
 from massmigration.loading import store
 from massmigration.texts import Text, did_you_mean, joined, text_of
+from massmigration.texts import noop as _
 from massmigration.utils.test import in_tests
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration.exceptions import RefusedQueryset
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable

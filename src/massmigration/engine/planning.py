@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, cast
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import aliases, capabilities, notices
 from massmigration.definitions.ranged import RangedMigration
 from massmigration.engine import ranges, rowkeys, splitting
@@ -16,6 +14,7 @@ from massmigration.exceptions import WrongState
 from massmigration.loading.digest import code_hash
 from massmigration.recorder import launching
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from massmigration.definitions import BaseMigration

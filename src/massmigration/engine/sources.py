@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import router
 from django.db.models import Manager, Model, QuerySet
 from django.db.models.query import ModelIterable, RawQuerySet
-from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.engine import ranges
 from massmigration.exceptions import BrokenMigration, MassMigrationError, RefusedQueryset
 from massmigration.texts import Text, text_of
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from massmigration.definitions.ranged import RangedMigration

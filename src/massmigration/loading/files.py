@@ -15,12 +15,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
-from django.utils.translation import gettext_noop as _
 
 from massmigration.constants import MIGRATIONS_FOLDER
 from massmigration.exceptions import MigrationNotFound
 from massmigration.keys import MigrationKey
 from massmigration.texts import Text, did_you_mean, joined
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

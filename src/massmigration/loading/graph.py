@@ -7,12 +7,11 @@ from difflib import get_close_matches
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration.exceptions import MigrationError
 from massmigration.keys import MigrationKey
 from massmigration.loading.protocol import LoadedMigration
 from massmigration.texts import Text, did_you_mean, joined
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.utils.translation import gettext_noop as _
 
 from massmigration.constants import MIGRATIONS_FOLDER
 from massmigration.exceptions import BrokenMigration, MigrationError, MigrationNotFound
@@ -20,6 +19,7 @@ from massmigration.keys import MigrationKey
 from massmigration.loading.digest import code_hash
 from massmigration.loading.files import MigrationFile, find_files, import_file, installed_app
 from massmigration.texts import Text, did_you_mean, joined, text_of
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,6 @@ import uuid
 from dataclasses import dataclass
 from functools import reduce
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import capabilities, status, stored
 from massmigration.exceptions import WrongState
 from massmigration.models import MigrationRecord, Run, Shard
@@ -17,6 +15,7 @@ from massmigration.recorder import events, traces
 from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, fence, lock_free, locked, transition
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.transactions import repeat_when_busy
 
 SETTLE_SECONDS = 2.0

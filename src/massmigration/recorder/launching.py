@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.db import Error, IntegrityError
-from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities, status, stored
 from massmigration.exceptions import MigrationAlreadyStarted
@@ -22,6 +21,7 @@ from massmigration.recorder import events
 from massmigration.recorder.comparing import change
 from massmigration.recorder.locking import Locked, fence, locked, transition
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.transactions import repeat_when_busy, savepoint
 
 logger = logging.getLogger("massmigration")

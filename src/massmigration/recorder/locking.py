@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
-from django.utils.translation import gettext_noop as _
 
 from massmigration import capabilities
 from massmigration.exceptions import WrongState
@@ -25,6 +24,7 @@ from massmigration.recorder import clock, unlocked
 from massmigration.recorder.comparing import change, surely
 from massmigration.status import sources_of
 from massmigration.texts import Text
+from massmigration.texts import noop as _
 from massmigration.transactions import outermost
 
 if TYPE_CHECKING:

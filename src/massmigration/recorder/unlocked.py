@@ -10,8 +10,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext_noop as _
-
 from massmigration import capabilities, identity
 from massmigration.conf import get_settings
 from massmigration.exceptions import StillWorking
@@ -19,6 +17,7 @@ from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.recorder import silence
 from massmigration.recorder.comparing import change, surely
 from massmigration.texts import Text, joined
+from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
     import uuid

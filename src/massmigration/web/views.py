@@ -22,6 +22,7 @@ from massmigration.web.context import show
 from massmigration.web.permissions import can_operate, can_view, page
 from massmigration.web.presenters import detail as detail_presenter
 from massmigration.web.presenters import manage as manage_presenter
+from massmigration.web.presenters.neighbours import aliases_of, neighbours_of
 from massmigration.web.presenters.progress import progress_view
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ def manage_live(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, key: str, db_alias: str) -> HttpResponse:
     """Show one migration on one database."""
     migration = check_address(key, db_alias)
-    before, after = detail_presenter.neighbours_of(key)
-    others = detail_presenter.aliases_of(migration, managed_aliases()[0], db_alias)
+    before, after = neighbours_of(key)
+    others = aliases_of(migration, managed_aliases()[0], db_alias)
     answers = api.look_at_one(key, db_alias, [*before, *after], _with_those_of(before, others))
     past = answers[db_alias].value
     if past is not None:
@@ -158,7 +159,7 @@ def _with_those_of(neighbours: list[str], others: list[str]) -> list[str]:
     managed = managed_aliases()[0]
     wanted = list(others)
     for key in neighbours:
-        wanted += detail_presenter.aliases_of(installed(key), managed, "")[:1]
+        wanted += aliases_of(installed(key), managed, "")[:1]
     return list(dict.fromkeys(wanted))
 
 

@@ -12,7 +12,8 @@ from massmigration.definitions.installed import installed
 from massmigration.texts import translated
 from massmigration.web import actions
 from massmigration.web.presenters import figures
-from massmigration.web.presenters.detail import description_of, token_of
+from massmigration.web.presenters.buttons import token_of
+from massmigration.web.presenters.describing import description_of
 from massmigration.web.presenters.states import State, state_of
 
 if TYPE_CHECKING:

@@ -2,65 +2,37 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from massmigration import api, identity, stored
+from massmigration import api
 from massmigration.definitions.installed import installed
-from massmigration.loading import MigrationGraph, store
-from massmigration.preflight import ShareOfBatch
+from massmigration.loading import store
 from massmigration.texts import translated
-from massmigration.web import actions
 from massmigration.web.presenters import figures, states
+from massmigration.web.presenters.buttons import ActionView, action_views, token_of
+from massmigration.web.presenters.describing import description_of, kind_of, safely
+from massmigration.web.presenters.history import (
+    ErrorView,
+    EventView,
+    RunView,
+    error_of,
+    event_view,
+    run_view,
+)
 from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
-from massmigration.web.presenters.manage import LOOKED_RECENTLY, database_todo, safely
+from massmigration.web.presenters.manage import LOOKED_RECENTLY, database_todo
+from massmigration.web.presenters.neighbours import Node, neighbours_of, node_of
 from massmigration.web.presenters.progress import ProgressView, progress_view
+from massmigration.web.presenters.settings import Fact, settings_of
 from massmigration.web.presenters.states import State, state_of
-from massmigration.web.presenters.subscripts import Subscripted
 
 if TYPE_CHECKING:
     from massmigration.api import Answer, Detail, MigrationStatus
     from massmigration.definitions import BaseMigration
-    from massmigration.models import Event, MigrationRecord, Run
-
-KINDS = {
-    "simple": gettext_lazy("simple: one call"),
-    "mapper": gettext_lazy("mapper: a call for each row"),
-    "batch": gettext_lazy("batch: a call for each batch of rows"),
-    "custom": gettext_lazy("custom: its own code"),
-}
-EVENTS = {
-    "launched": gettext_lazy("launched"),
-    "launch asked for": gettext_lazy("launch asked for"),
-    "restart asked for": gettext_lazy("restart asked for"),
-    "paused": gettext_lazy("paused"),
-    "resumed": gettext_lazy("resumed"),
-    "retried": gettext_lazy("retried"),
-    "cancelled": gettext_lazy("cancelled"),
-    "superseded": gettext_lazy("superseded"),
-    "forgotten": gettext_lazy("forgotten"),
-    "faked": gettext_lazy("faked"),
-    "failed": gettext_lazy("failed"),
-    "applied": gettext_lazy("applied"),
-    "taken over": gettext_lazy("taken over"),
-    "code changed": gettext_lazy("code changed"),
-    "hook failed": gettext_lazy("hook failed"),
-    "completed": gettext_lazy("completed"),
-}
-SOURCES = {
-    "migration": gettext_lazy("set by the migration"),
-    "setting": gettext_lazy("set by %(name)s"),
-    "database": gettext_lazy("what suits the database"),
-    "default": gettext_lazy("the default"),
-}
-
-
-_COUNT = re.compile(r"([\d,]+) rows")
+    from massmigration.models import MigrationRecord
 
 
 @dataclass(frozen=True)
@@ -72,74 +44,6 @@ class Tab:
     url: str
     is_current: bool
     percent: int | None
-
-
-@dataclass(frozen=True)
-class Node(Subscripted):
-    """A neighbour in the graph of dependencies; 0.3.x had a dict here, with the first names."""
-
-    key: str
-    record: MigrationRecord | None
-    state: State
-    url: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A line of the table of settings."""
-
-    name: str
-    value: str
-    source: str
-
-
-@dataclass(frozen=True)
-class ErrorView:
-    """Why it failed."""
-
-    type: str
-    message: str
-    row: str
-    traceback: str
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A line of the history."""
-
-    id: str
-    state: State
-    started: figures.When | None
-    ended: figures.When | None
-    duration: str
-    rows: str
-    by: str
-    backend: str
-    error: str
-    is_current: bool
-
-
-@dataclass(frozen=True)
-class EventView:
-    """A line of the log."""
-
-    when: figures.When | None
-    kind: str
-    by: str
-    text: str
-
-
-@dataclass(frozen=True)
-class ActionView:
-    """A button."""
-
-    code: str
-    label: str
-    url: str
-    is_direct: bool
-    is_dangerous: bool
-    help: str
 
 
 @dataclass
@@ -184,33 +88,6 @@ class DetailView:
         return self.key
 
 
-def aliases_of(migration: BaseMigration | None, managed: list[str], db_alias: str) -> list[str]:
-    """Give the databases of which the page speaks, in the order of the settings."""
-    try:
-        allowed = managed if migration is None else migration.get_allowed_db_aliases()
-    except Exception:  # noqa: BLE001 - users' code; the page says so elsewhere
-        allowed = []
-    return [alias for alias in managed if alias in allowed or alias == db_alias]
-
-
-def neighbours_of(key: str) -> tuple[list[str], list[str]]:
-    """Give the keys that a migration depends on, and those that depend on it."""
-    graph = MigrationGraph(store)
-    return graph.dependencies(key), graph.dependents(key)
-
-
-def token_of(found: MigrationStatus | None) -> str:
-    """Sum up what a page showed, so that a button of an old page does nothing new.
-
-    A form carries it, and an action is refused where it no longer fits: a double click on Retry, or
-    Forget on a run that a colleague has meanwhile started anew.
-    """
-    if found is None or found.record is None:
-        return "none"
-    ended = found.run.ended_at.isoformat() if found.run and found.run.ended_at else ""
-    return f"{found.record.attempt_uuid}/{found.state}/{ended}"
-
-
 def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> DetailView:
     """Present what the databases answered."""
     migration = installed(key)
@@ -231,7 +108,7 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         db_alias=db_alias,
         has_code=migration is not None,
         description=description_of(migration),
-        kind=_kind(migration, run),
+        kind=kind_of(migration, run),
         backend=safely(lambda: migration.backend_str) if migration is not None else "",
         state=state,
         problem=problem,
@@ -242,12 +119,14 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         broken_traceback=broken.traceback if broken is not None else "",
         tabs=[_tab(key, alias, each, db_alias) for alias, each in answers.items()],
         progress=progress,
-        dependencies=[_node(each, db_alias, answers) for each in before],
-        dependents=[_node(each, db_alias, answers) for each in after],
-        settings=_settings(migration, db_alias),
-        error=_error(found),
-        history=[_run(each, rows, run) for each, rows in past.history] if past is not None else [],
-        events=[_event(each) for each in past.events] if past is not None else [],
+        dependencies=[node_of(each, db_alias, answers) for each in before],
+        dependents=[node_of(each, db_alias, answers) for each in after],
+        settings=settings_of(migration, db_alias),
+        error=error_of(found),
+        history=[run_view(each, rows, run) for each, rows in past.history]
+        if past is not None
+        else [],
+        events=[event_view(each) for each in past.events] if past is not None else [],
         actions=action_views(found) if found is not None else [],
         token=token_of(found),
         record=found.record if found is not None else None,
@@ -255,34 +134,6 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         no_worker="" if api.looker_hint(run) else _no_worker(past, progress),
         nobody_looks=None if past is None else nobody_looks([run], past.seconds_since_looked),
     )
-
-
-def description_of(migration: BaseMigration | None) -> str:
-    """Give the docstring without its indentation."""
-    if migration is None:
-        return ""
-    return inspect.cleandoc(safely(lambda: migration.description))
-
-
-def action_views(found: MigrationStatus) -> list[ActionView]:
-    """Give the buttons for what can be done now."""
-    return [
-        ActionView(
-            code=action.code,
-            label=str(action.label),
-            url=figures.link(action.url_name, found.key, found.db_alias),
-            is_direct=action.is_direct,
-            is_dangerous=action.is_dangerous,
-            help=" ".join(actions.explain(action, found)[:1]),
-        )
-        for action in actions.offered(found)
-    ]
-
-
-def _kind(migration: BaseMigration | None, run: Run | None) -> str:
-    kind = safely(lambda: migration.kind) if migration is not None else ""
-    kind = kind or (run.kind if run is not None else "")
-    return str(KINDS.get(kind, kind))
 
 
 def _note(found: MigrationStatus | None, migration: BaseMigration | None) -> str:
@@ -317,110 +168,6 @@ def _tab(key: str, alias: str, answer: Answer[Detail], current: str) -> Tab:
         is_current=alias == current,
         percent=progress.percent if progress is not None else None,
     )
-
-
-def _node(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Node:
-    """Present a neighbour on this database, or on the one that it allows."""
-    migration = installed(key)
-    aliases = aliases_of(migration, list(answers), "") or [db_alias]
-    alias = db_alias if db_alias in aliases else aliases[0]
-    answer = answers.get(alias)
-    found = answer.value.statuses.get(key) if answer is not None and answer.value else None
-    is_known = migration is not None or (found is not None and found.broken is not None)
-    if found is None:
-        state = states.BY_CODE["unreachable"]
-    elif not is_known and found.record is None:
-        state = states.BY_CODE["missing"]
-    else:
-        state = state_of(found)
-    is_there = is_known or (found is not None and found.record is not None)
-    return Node(
-        key=key,
-        record=found.record if found is not None else None,
-        state=state,
-        url=figures.link("massmigration_detail", key, alias) if is_there else "",
-        note="" if alias == db_alias else _("on %(database)s") % {"database": alias},
-    )
-
-
-def _settings(migration: BaseMigration | None, alias: str) -> list[Fact]:
-    if migration is None:
-        return []
-    facts = []
-    for each in api.settings_in_force(migration, alias):
-        source = str(SOURCES[each.source])
-        facts.append(Fact(each.name, _value(each.value), source % {"name": each.setting}))
-    return facts
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, ShareOfBatch):
-        return _("%(share)s %% of each batch") % {"share": figures.number(value * 100)}
-    if isinstance(value, float):
-        return figures.seconds_short(value)
-    if isinstance(value, int):
-        return str(figures.number(value))
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)
-
-
-def _error(found: MigrationStatus | None) -> ErrorView | None:
-    if found is None or found.record is None or not found.record.has_error:
-        return None
-    run = found.run
-    if run is not None and (run.error_type or run.error_message):
-        message = translated(stored.reread(run.error_message))
-        return ErrorView(run.error_type, message, run.error_row, run.error_traceback)
-    last_error = translated(stored.reread_failure(found.record.last_error))
-    return ErrorView("", last_error or _("No reason was given."), "", "")
-
-
-def _run(run: Run, rows: int, current: Run | None) -> RunView:
-    seconds = None
-    if run.started_at is not None and run.ended_at is not None:
-        seconds = (run.ended_at - run.started_at).total_seconds()
-    code = {"failed": "errored", "succeeded": "applied"}.get(run.status, run.status)
-    if run.is_external and code == "running":
-        code = "external"
-    return RunView(
-        id=str(run.id),
-        state=states.BY_CODE[code] if code in states.BY_CODE else states.BY_CODE["running"],
-        started=figures.when(run.started_at or run.requested_at),
-        ended=figures.when(run.ended_at),
-        duration=figures.duration(seconds),
-        rows="" if run.is_external or run.kind == "simple" else str(figures.number(rows)),
-        by=run.requested_by,
-        backend=run.backend.rpartition(".")[2],
-        error=_error_of(run),
-        is_current=current is not None and run.id == current.id,
-    )
-
-
-def _error_of(run: Run) -> str:
-    if not run.error_type:
-        return ""
-    return f"{run.error_type}: {translated(stored.reread(run.error_message))}"
-
-
-def _event(event: Event) -> EventView:
-    return EventView(
-        when=figures.when(event.at),
-        kind=str(EVENTS.get(event.kind, event.kind)),
-        by=translated(stored.reread_name(identity.describe(event.by))) if event.by else "",
-        text=_event_text(event),
-    )
-
-
-def _event_text(event: Event) -> str:
-    if event.kind == "failed":
-        return translated(stored.reread_failure(event.text))
-    count = _COUNT.fullmatch(event.text) if event.kind == "applied" else None
-    if count is not None:
-        return figures.rows(int(count[1].replace(",", "")))
-    return translated(stored.reread(event.text))
 
 
 def _no_worker(past: Detail | None, progress: ProgressView | None) -> str:

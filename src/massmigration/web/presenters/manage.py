@@ -14,6 +14,7 @@ from massmigration.loading import MigrationGraph, store
 from massmigration.texts import translated
 from massmigration.web import actions
 from massmigration.web.presenters import figures, states
+from massmigration.web.presenters.describing import safely
 from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
 from massmigration.web.presenters.progress import ProgressView, progress_view
 from massmigration.web.presenters.states import State, state_of
@@ -205,15 +206,6 @@ def _choices(tally: Counter[str], chosen: str) -> list[State]:
     if chosen and chosen not in states.BY_CODE:
         found.append(State(chosen, chosen, "quiet", ""))
     return found
-
-
-def safely(read: Any, otherwise: str = "") -> str:
-    """Read an attribute of a class that users wrote, whatever it does."""
-    try:
-        value = read()
-    except Exception as error:  # noqa: BLE001 - it is shown in its place
-        return f"{type(error).__name__}: {error}"
-    return otherwise if value is None else str(value)
 
 
 def problems() -> list[ProblemView]:
