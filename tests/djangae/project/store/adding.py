@@ -19,6 +19,7 @@ class AddOne(MapperMigration):
         if obj.is_bad:
             msg = "a bad row"
             raise ValueError(msg)
-        time.sleep(float(os.environ.get("MM_DJANGAE_ROW_SECONDS", "0")))
+        if seconds := os.environ.get("MM_DJANGAE_ROW_SECONDS"):
+            time.sleep(float(seconds))
         obj.n += 1
         obj.save()
