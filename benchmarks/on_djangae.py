@@ -168,7 +168,7 @@ def _web(scene: scenes.Scene, *, is_old: bool) -> Iterator[None]:
         time.sleep(2)  # for the other process
         yield
     finally:
-        server.kill()
+        server.terminate()  # killed, it might leave a row of Datastore locked for a minute
 
 
 def _table(kind: str, rows: int, seconds: dict[str, list[float]]) -> Table:
