@@ -3,7 +3,7 @@
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!(form instanceof HTMLFormElement) || !("mmOnce" in form.dataset)) return;
+  if (!form.matches("[data-mm-once]")) return;
   if (form.dataset.mmSent) {
     event.preventDefault();
     return;
