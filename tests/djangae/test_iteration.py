@@ -38,14 +38,26 @@ class TestIteration:
         assert found["counts"] == ({"1": rows} if rows else {})
 
     @pytest.mark.google
-    def test_a_failed_row_stops_all_shards_and_nothing_is_applied(self, scene):
+    def test_a_failed_row_stops_its_shard_and_nothing_is_applied(self, scene):
+        """Shards that the queue sent before this one, in whichever order, may be done."""
         scene.do("fill", 200, 1)
         scene.do("launch", ITERATED)
         scene.web()
         assert "a bad row" in scene.wait_for(ITERATED, "ERRORED")["error"]
         scene.wait_for_empty_queues()
         found = scene.do("look", ITERATED)
-        assert found["counts"] == {"0": 200}
+        assert found["counts"]["0"] >= 20  # of about 40
+        assert not found["is_applied"]
+
+    @pytest.mark.google
+    def test_shards_that_come_after_a_failure_change_nothing(self, scene):
+        scene.do("fill", 200)
+        scene.do("launch", ITERATED)
+        scene.do("mark_as_errored", ITERATED)
+        scene.web()
+        scene.wait_for_empty_queues()
+        found = scene.do("look", ITERATED)
+        assert (found["status"], found["counts"]) == ("ERRORED", {"0": 200})
         assert not found["is_applied"]
 
     def test_tasks_of_a_forgotten_attempt_change_nothing(self, scene):
@@ -80,7 +92,8 @@ class TestIteration:
         assert (found["status"], found["is_applied"]) == ("ERRORED", False)
 
     def test_what_has_failed_may_begin_anew(self, scene):
-        scene.do("fill", 100, 1)
+        """No shard comes to its end before the failure: which is first is the queue's affair."""
+        scene.do("fill", 100, "all")
         scene.do("launch", ITERATED)
         scene.web()
         scene.wait_for(ITERATED, "ERRORED")

@@ -25,14 +25,17 @@ def migrate():
 
 
 def fill(rows, bad=None, first=1):
-    """Forget all records of the app, and make new rows with the keys from `first` on."""
+    """Forget all records of the app, and make new rows with the keys from `first` on.
+
+    `bad` is the key of the bad row, or "all".
+    """
     from massmigration.models import MigrationRecord
     from tests.djangae.project.store.models import Item
 
     for record in MigrationRecord.objects.filter(app_label=APP):
         forget(record.name)
     _clear(Item)
-    made = [Item(id=key, is_bad=key == bad) for key in range(first, first + rows)]
+    made = [Item(id=key, is_bad=bad in (key, "all")) for key in range(first, first + rows)]
     for start in range(0, rows, 400):  # at most 500 for Google's databases
         Item.objects.bulk_create(made[start : start + 400])
 
@@ -66,6 +69,11 @@ def retry(name):
     from massmigration import api
 
     return api.retry(f"{APP}:{name}", ALIAS)
+
+
+def mark_as_errored(name):
+    """As another process does it whose row failed."""
+    _migration(name).mark_as_errored(ALIAS, ValueError("a bad row"))
 
 
 def look(name):
