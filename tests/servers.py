@@ -499,7 +499,9 @@ def _register(server: Server) -> Server:
 
 
 def _write_pid(path: Path, pid: int) -> None:
-    path.write_text(f"{pid} {_start_time(pid)}\n")
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(f"{pid} {_start_time(pid)}\n")
+    new.replace(path)  # whole at once: an empty one is that of a process that is gone
 
 
 def _read_live_pid(path: Path) -> int | None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -101,6 +103,24 @@ def test_servers_end_when_their_process_is_killed():
         time.sleep(0.05)
     assert not Path(directory).exists()
     assert [pid for pid in pids if servers._start_time(int(pid))] == []
+
+
+def test_a_process_never_looks_gone_while_it_writes_that_it_is_there(tmp_path):
+    """Else another process that begins at that moment ends its servers."""
+    owner = tmp_path / "owner"
+    servers._write_pid(owner, os.getpid())
+
+    def write():
+        for _ in range(2000):
+            servers._write_pid(owner, os.getpid())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    while writer.is_alive():
+        seen.add(servers._read_live_pid(owner))
+    writer.join()
+    assert seen == {os.getpid()}
 
 
 def test_missing_program_names_the_package(monkeypatch):
