@@ -38,6 +38,18 @@ def settings_with():
 
 
 @pytest.fixture
+def empty_cache():
+    """Forget before and after the test which migrations are known to be applied."""
+    from massmigration.enforcement import (  # noqa: PLC0415 - needs the settings, which come later
+        APPLIED_MIGRATIONS_CACHE,
+    )
+
+    APPLIED_MIGRATIONS_CACHE.clear()
+    yield
+    APPLIED_MIGRATIONS_CACHE.clear()
+
+
+@pytest.fixture
 def contexts():
     """Let a response of the test client say with what its template was rendered."""
     from django.test.utils import (  # noqa: PLC0415 - needs the settings, which come later
