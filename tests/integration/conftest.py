@@ -63,6 +63,23 @@ def contexts():
 
 
 @pytest.fixture
+def two_databases():
+    """Let the pages know two of the databases."""
+    from django.test import override_settings  # noqa: PLC0415 - needs the settings, which come later
+
+    with override_settings(MASSMIGRATION_DATABASES=["default", "other"]):
+        yield
+
+
+@pytest.fixture
+def client():
+    """A client that is signed in as a superuser."""
+    from tests.integration import web  # noqa: PLC0415 - needs the settings, which come later
+
+    return web.client_of("superuser")
+
+
+@pytest.fixture
 def statements() -> Callable[..., Any]:
     """Give a context manager that lists this thread's statements on a database.
 
