@@ -38,6 +38,18 @@ def settings_with():
 
 
 @pytest.fixture
+def empty_cache():
+    """Forget before and after the test which migrations are known to be applied."""
+    from massmigration.enforcement import (  # noqa: PLC0415 - needs the settings, which come later
+        APPLIED_MIGRATIONS_CACHE,
+    )
+
+    APPLIED_MIGRATIONS_CACHE.clear()
+    yield
+    APPLIED_MIGRATIONS_CACHE.clear()
+
+
+@pytest.fixture
 def contexts():
     """Let a response of the test client say with what its template was rendered."""
     from django.test.utils import (  # noqa: PLC0415 - needs the settings, which come later
@@ -48,6 +60,23 @@ def contexts():
     setup_test_environment()
     yield
     teardown_test_environment()
+
+
+@pytest.fixture
+def two_databases():
+    """Let the pages know two of the databases."""
+    from django.test import override_settings  # noqa: PLC0415 - needs the settings, which come later
+
+    with override_settings(MASSMIGRATION_DATABASES=["default", "other"]):
+        yield
+
+
+@pytest.fixture
+def client():
+    """A client that is signed in as a superuser."""
+    from tests.integration import web  # noqa: PLC0415 - needs the settings, which come later
+
+    return web.client_of("superuser")
 
 
 @pytest.fixture

@@ -59,6 +59,16 @@ class AddOneSlowly(AddOneInTens):
         super().operation(obj, db_alias)
 
 
+def with_queryset(make: Callable[[Any], Any], base: type[AddOne] = AddOneInTens) -> type[AddOne]:
+    """Give a mapper over another queryset."""
+
+    class Migration(base):
+        def get_queryset(self, db_alias):
+            return make(Item.objects.using(db_alias))
+
+    return Migration
+
+
 class AddOneInBatches(BatchMigration):
     max_batch_size = 10
     batch_seconds = 60.0

@@ -12,9 +12,9 @@ from django.urls import include, path
 from massmigration import api
 from massmigration.models import MigrationRecord
 from tests.integration.support import AddOne, make_items, record_of, values
-from tests.integration.web import Nothing, client_of, url
+from tests.integration.web import Nothing, url
 
-pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts")]
+pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts", "two_databases")]
 KEY = "shop:0900_test"
 SAID = "was started on default"
 
@@ -26,17 +26,6 @@ SILENT_BASE = "[own]{% block content %}{% endblock %}"
 PAGE = "{% extends 'massmigration/base.html' %}{% block content %}[page]{% endblock %}"
 
 urlpatterns = [path("migrations/", include("massmigration.urls"))]  # without the admin
-
-
-@pytest.fixture(autouse=True)
-def _two_databases():
-    with override_settings(MASSMIGRATION_DATABASES=["default", "other"]):
-        yield
-
-
-@pytest.fixture
-def client():
-    return client_of("superuser")
 
 
 @pytest.fixture

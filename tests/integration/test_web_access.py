@@ -12,17 +12,11 @@ from massmigration.models import Event, MigrationRecord, Run
 from tests.integration.support import AddOne, make_items
 from tests.integration.web import Nothing, client_of, url
 
-pytestmark = pytest.mark.db("sqlite")
+pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("two_databases")]
 
 ROLES = ("anonymous", "user", "viewer", "operator", "superuser")
 LOOK = ("manage", "manage_live", "detail")
 ACT = ("run", "pause", "resume", "retry", "cancel", "restart", "fake", "delete")
-
-
-@pytest.fixture(autouse=True)
-def _two_databases():
-    with override_settings(MASSMIGRATION_DATABASES=["default", "other"]):
-        yield
 
 
 @pytest.fixture

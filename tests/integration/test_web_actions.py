@@ -14,14 +14,8 @@ from tests.integration.support import AddOne, make_items, values
 from tests.integration.web import External, FailAtFive, Nothing, client_of, url
 from tests.project.shop.models import Item
 
-pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts")]
+pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts", "two_databases")]
 KEY = "shop:0900_test"
-
-
-@pytest.fixture(autouse=True)
-def _two_databases():
-    with override_settings(MASSMIGRATION_DATABASES=["default", "other"]):
-        yield
 
 
 @pytest.fixture

@@ -18,21 +18,10 @@ from massmigration.models import Event, MigrationRecord
 from tests.integration.support import AddOne
 from tests.integration.web import Nothing, client_of, counted
 
-pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts")]
+pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts", "two_databases")]
 LIST = "/admin/massmigration/migrationrecord/"
 
 urlpatterns = [path("admin/", admin.site.urls)]  # without ours
-
-
-@pytest.fixture(autouse=True)
-def _two_databases():
-    with override_settings(MASSMIGRATION_DATABASES=["default", "other"]):
-        yield
-
-
-@pytest.fixture
-def client():
-    return client_of("superuser")
 
 
 def staff(role: str):

@@ -23,7 +23,7 @@ from massmigration.recorder import control, leases
 from massmigration.texts import Text
 from tests.integration.commands import command
 from tests.integration.support import AddOne, make_items
-from tests.integration.web import FailAtFive, Nothing, client_of, url
+from tests.integration.web import FailAtFive, Nothing, url
 from tests.project.shop.models import Item
 
 pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts")]
@@ -35,11 +35,6 @@ GONE = "far-away/x-1/7/1/1-a"
 def _german():
     with override_settings(LANGUAGE_CODE="de", MASSMIGRATION_DATABASES=["default", "other"]):
         yield
-
-
-@pytest.fixture
-def client():
-    return client_of("superuser")
 
 
 def text_of(response) -> str:

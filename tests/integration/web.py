@@ -1,8 +1,9 @@
-"""What tests of the pages share: users, a count of queries, and migrations that misbehave."""
+"""What tests of the pages share: users, what a page says, queries, migrations that misbehave."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from tests.project.shop.models import Item
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.http import HttpResponse
+
+HOSTILE = "<script>alert(1)</script>\"'&<!--"
 PERMISSIONS = {"viewer": "view_migrationrecord", "operator": "operate_migrationrecord"}
 
 
@@ -39,6 +43,12 @@ def url(name: str, key: str = "shop:0900_test", db_alias: str = "default") -> st
     if name in {"manage", "manage_live"}:
         return reverse(f"massmigration_{name}")
     return reverse(f"massmigration_{name}", args=[key, db_alias])
+
+
+def plain(response: HttpResponse) -> str:
+    """Give a page's text without its tags."""
+    text = re.sub(r"<[^>]+>", " ", response.content.decode())
+    return " ".join(text.split())
 
 
 @contextlib.contextmanager
@@ -85,3 +95,12 @@ class External(SimpleMigration):
 
     def launch(self, db_alias):
         self.mark_as_started(db_alias)
+
+
+class Hostile(SimpleMigration):
+    __doc__ = f"Described {HOSTILE}"
+    allowed_db_aliases = None
+
+    def operation(self, db_alias):
+        del db_alias
+        raise RuntimeError(HOSTILE)

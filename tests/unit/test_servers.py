@@ -13,6 +13,7 @@ from django.db import connections
 
 from tests import servers
 from tests.project.shop.models import ChildItem, Item
+from tests.servers import programs, watchdog
 
 ROOT = Path(__file__).parents[2]
 COUNT = "from tests.project.shop.models import Item; print(Item.objects.using({!r}).count())"
@@ -98,32 +99,32 @@ def test_servers_end_when_their_process_is_killed():
     directory, *pids = output.split()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and (
-        Path(directory).exists() or any(servers._start_time(int(pid)) for pid in pids)
+        Path(directory).exists() or any(watchdog.start_time(int(pid)) for pid in pids)
     ):
         time.sleep(0.05)
     assert not Path(directory).exists()
-    assert [pid for pid in pids if servers._start_time(int(pid))] == []
+    assert [pid for pid in pids if watchdog.start_time(int(pid))] == []
 
 
 def test_a_process_never_looks_gone_while_it_writes_that_it_is_there(tmp_path):
     """Else another process that begins at that moment ends its servers."""
     owner = tmp_path / "owner"
-    servers._write_pid(owner, os.getpid())
+    watchdog.write_pid(owner, os.getpid())
 
     def write():
         for _ in range(2000):
-            servers._write_pid(owner, os.getpid())
+            watchdog.write_pid(owner, os.getpid())
 
     writer = threading.Thread(target=write)
     writer.start()
     seen = set()
     while writer.is_alive():
-        seen.add(servers._read_live_pid(owner))
+        seen.add(watchdog.read_live_pid(owner))
     writer.join()
     assert seen == {os.getpid()}
 
 
 def test_missing_program_names_the_package(monkeypatch):
-    monkeypatch.setattr(servers.shutil, "which", lambda *_args, **_options: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda *_args, **_options: None)
     with pytest.raises(servers.MissingServer, match="apt-get install mariadb-server"):
         servers.start_mariadb()

@@ -20,7 +20,7 @@ from massmigration.web.context import show
 from massmigration.web.permissions import can_operate, can_view, page, who
 from massmigration.web.presenters.buttons import token_of
 from massmigration.web.presenters.confirm import confirm
-from massmigration.web.presenters.manage import database_todo
+from massmigration.web.presenters.databases import database_todo
 from massmigration.web.views import check_address
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from massmigration.web.context import show
 from massmigration.web.permissions import can_operate, can_view, page
 from massmigration.web.presenters import detail as detail_presenter
 from massmigration.web.presenters import manage as manage_presenter
+from massmigration.web.presenters.databases import database_todo
 from massmigration.web.presenters.neighbours import aliases_of, neighbours_of
 from massmigration.web.presenters.progress import progress_view
 
@@ -118,7 +119,7 @@ def detail_live(request: HttpRequest, key: str, db_alias: str) -> HttpResponse:
     answer = api.look_at_run(run_id, db_alias)
     if answer.problem is not None:
         # Not an error of this page: it goes on asking.
-        problem, todo = manage_presenter.database_todo(answer.problem, db_alias)
+        problem, todo = database_todo(answer.problem, db_alias)
         context: dict[str, object] = {"problem": problem, "todo": todo}
         return render(request, "massmigration/parts/no_answer.html", context, status=503)
     found = answer.value

@@ -13,6 +13,7 @@ from massmigration.loading import store
 from massmigration.texts import translated
 from massmigration.web.presenters import figures, states
 from massmigration.web.presenters.buttons import ActionView, action_views, token_of
+from massmigration.web.presenters.databases import LOOKED_RECENTLY, database_todo
 from massmigration.web.presenters.describing import description_of, kind_of, safely
 from massmigration.web.presenters.history import (
     ErrorView,
@@ -23,7 +24,6 @@ from massmigration.web.presenters.history import (
     run_view,
 )
 from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
-from massmigration.web.presenters.manage import LOOKED_RECENTLY, database_todo
 from massmigration.web.presenters.neighbours import Node, neighbours_of, node_of
 from massmigration.web.presenters.progress import ProgressView, progress_view
 from massmigration.web.presenters.settings import Fact, settings_of

@@ -14,6 +14,7 @@ from massmigration.loading import MigrationGraph, store
 from massmigration.texts import translated
 from massmigration.web import actions
 from massmigration.web.presenters import figures, states
+from massmigration.web.presenters.databases import LOOKED_RECENTLY, database_todo
 from massmigration.web.presenters.describing import safely
 from massmigration.web.presenters.looking import NobodyLooks, nobody_looks
 from massmigration.web.presenters.progress import ProgressView, progress_view
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from massmigration.api import DatabaseStatus, MigrationStatus
-    from massmigration.asking import Problem
     from massmigration.definitions import BaseMigration
     from massmigration.models import MigrationRecord
-
-LOOKED_RECENTLY = 120.0
 
 
 @dataclass(frozen=True)
@@ -221,22 +219,6 @@ def problems() -> list[ProblemView]:
             for each in MigrationGraph(store).problems()
         ),
     ]
-
-
-def database_todo(problem: Problem | None, alias: str) -> tuple[str, str]:
-    """Say what is wrong with a database that gave no answer, and what to do."""
-    if problem is None:
-        return "", ""
-    if problem.code == "no-tables":
-        return (
-            _("Our tables are missing here: %(error)s") % {"error": problem.text},
-            f"manage.py migrate massmigration --database {alias}",
-        )
-    if problem.code == "refused":
-        return _("It refused: %(error)s") % {"error": problem.text}, ""
-    if not problem.text:
-        return _("It gave no answer in time."), ""
-    return _("It does not answer: %(error)s") % {"error": problem.text}, ""
 
 
 def _rows(databases: list[DatabaseStatus]) -> list[Row]:

@@ -1,0 +1,108 @@
+"""The pages where files, settings or databases are in trouble."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import OperationalError
+from django.test import override_settings
+
+from massmigration import asking
+from massmigration.loading import BrokenFile, store
+from massmigration.overview import databases, one
+from tests.integration.web import HOSTILE, Nothing, plain, url
+
+pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts", "two_databases")]
+
+
+def test_broken_files_and_missing_dependencies_are_shown(register, client, monkeypatch):
+    class Lost(Nothing):
+        dependencies = [("shop", "0898_no_such")]
+
+    register(Lost)
+    broken = BrokenFile("shop:0902_bad", "/x/0902_bad.py", f"Boom {HOSTILE}", f"Trace {HOSTILE}")
+    monkeypatch.setitem(store._ensure().broken, broken.key, broken)
+
+    for page in (client.get(url("manage")), client.get(url("detail", "shop:0902_bad"))):
+        assert page.status_code == 200
+        assert b"Boom &lt;script&gt;" in page.content
+    text = plain(client.get(url("manage")))
+    assert "depends on shop:0898_no_such, which does not exist" in text
+    assert "It depends on nothing" not in plain(client.get(url("detail", "shop:0902_bad")))
+    detail = client.get(url("detail"))
+    assert [node.state.code for node in detail.context["dependencies"]] == ["missing"]
+
+
+def test_a_wrong_setting_is_shown_and_not_raised(register, client):
+    register(Nothing)
+    with override_settings(MASSMIGRATION_DATABASES=["nowhere"]):
+        page = client.get(url("manage"))
+
+    assert page.status_code == 200
+    assert "the unknown database &#x27;nowhere&#x27;" in page.content.decode()
+
+
+def test_a_database_that_does_not_answer_is_shown_as_such(register, client, monkeypatch):
+    register(Nothing)
+    real = databases._all_of, one._detail
+
+    def away(question):
+        def ask(alias, *rest, **more):
+            if alias == "other":
+                raise OperationalError(f"no route {HOSTILE}")
+            return question(alias, *rest, **more)
+
+        return ask
+
+    monkeypatch.setattr(databases, "_all_of", away(real[0]))
+    monkeypatch.setattr(one, "_detail", away(real[1]))
+
+    page = client.get(url("manage"))
+    assert "no route &lt;script&gt;" in page.content.decode()
+    cells = next(row for row in page.context["migrations"] if row.name == "0900_test").records_map
+    assert cells["default"].state.code == "not-run"
+    assert cells["other"].state.code == "unreachable"
+    detail = client.get(url("detail", db_alias="other"))
+    assert detail.status_code == 200
+    assert "no route &lt;script&gt;" in detail.content.decode()
+    # Nobody knows, so nothing is claimed.
+    assert "It was never run here." not in detail.content.decode()
+    assert "Nothing has happened here yet." not in detail.content.decode()
+    acted = client.post(url("run", db_alias="other"), follow=True)
+    assert "no route &lt;script&gt;" in acted.content.decode()
+
+
+def test_databases_that_hang_are_waited_for_once_and_side_by_side(monkeypatch):
+    monkeypatch.setattr(asking, "LIMIT_SECONDS", 0.5)
+    monkeypatch.setattr(asking, "_askers", asking._Askers())
+
+    def question(alias):
+        time.sleep(0 if alias == "default" else 2)
+        return alias
+
+    started = time.monotonic()
+    first = asking.ask_all(["other", "default"], question)
+    middle = time.monotonic()
+    second = asking.ask_all(["other"], question)
+
+    assert first["default"].value == "default"
+    assert first["other"].problem is not None
+    assert 0.4 < middle - started < 1.5
+    # The asker of the first time is not back yet: nobody else is sent after it.
+    assert second["other"].problem is not None
+    assert time.monotonic() - middle < 0.4
+
+
+def test_missing_tables_are_shown_with_the_command_that_makes_them(register, client, monkeypatch):
+    register(Nothing)
+
+    def no_table(_alias):
+        msg = "no such table: massmigration_migrationrecord"
+        raise OperationalError(msg)
+
+    monkeypatch.setattr(databases, "_all_of", no_table)
+
+    page = client.get(url("manage"))
+
+    assert b"manage.py migrate massmigration --database default" in page.content
