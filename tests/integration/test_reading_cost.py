@@ -136,12 +136,12 @@ def test_batch_costs_as_many_queries_however_many_rows_it_has(alias, register, m
             finally:
                 points.handlers.pop()
         after = [at for name, at in marks if name == "after commit"]
-        counts.append({b - a for a, b in itertools.pairwise(after)})
+        counts.append([b - a for a, b in itertools.pairwise(after)])
         api.forget(KEY, alias)
 
-    # The first batch of a session also sets the session's limits on MariaDB.
-    assert counts[0] == counts[1]
-    assert max(counts[0]) <= 12
+    # Once in a while one is followed by a point for the chart of the run's speed.
+    assert min(counts[0]) == min(counts[1])
+    assert max(counts[0] + counts[1]) <= 12
 
 
 def test_no_count_and_no_offset_beyond_a_batch_on_the_users_table(alias, register, statements):
