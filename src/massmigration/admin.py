@@ -90,8 +90,9 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "whole_key",
         "description",
         "state",
-        "initiated",
-        "applied",
+        "initiated_text",
+        "applied_text",
+        "started_by",
         "error",
         "attempt",
     )
@@ -167,6 +168,20 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def applied(self, obj: MigrationRecord) -> datetime | None:
         """Say when it was applied."""
         return obj.applied_at
+
+    # Django's page of a record writes what a method gives as `str` does, unlike its list.
+
+    @admin.display(description=gettext_lazy("started"))
+    def initiated_text(self, obj: MigrationRecord) -> str:
+        """Say when it was started, as the language writes it."""
+        moment = figures.when(obj.initiated_at)
+        return "-" if moment is None else moment.text
+
+    @admin.display(description=gettext_lazy("applied at"))
+    def applied_text(self, obj: MigrationRecord) -> str:
+        """Say when it was applied, as the language writes it."""
+        moment = figures.when(obj.applied_at)
+        return "-" if moment is None else moment.text
 
     @admin.display(description=gettext_lazy("by"))
     def started_by(self, obj: MigrationRecord) -> str:
