@@ -277,6 +277,19 @@ def test_long_names_and_errors_leave_room_for_the_rest(site, open_page, width):
         box = node.bounding_box()
         assert box["width"] > 150
         assert box["height"] < 90
+    page.goto(f"/migrations/delete/{LONG}/default/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_key_leaves_status_and_time_in_sight_in_the_admin(site, open_page):
+    page = open_page("ann", viewport={"width": 1180, "height": 740})
+    fake(page, LONG, "default")
+
+    page.goto("/admin/massmigration/migrationrecord/")
+
+    place = page.locator("#changelist .results").bounding_box()
+    column = page.locator(".field-initiated").bounding_box()
+    assert column["x"] + column["width"] <= place["x"] + place["width"]
 
 
 def test_the_keyboard_is_enough(site, open_page):
