@@ -292,6 +292,30 @@ def test_a_long_key_leaves_status_and_time_in_sight_in_the_admin(site, open_page
     assert column["x"] + column["width"] <= place["x"] + place["width"]
 
 
+@pytest.mark.parametrize("words", ["", "bare"])
+def test_paper_has_dark_ink_and_the_whole_traceback_and_no_buttons(
+    site, other_site, open_page, words
+):
+    site.start_worker()
+    on = other_site(words) if words else site
+    page = open_page("ann", on=on.url, color_scheme="dark")
+    fake(page, "atlas:0002_sizes", "default")
+    launch(page, LONG)
+    wait_for(site, "default", "has_error")
+    page.goto(f"/migrations/detail/{LONG}/default/")
+    page.locator("#mm-traceback summary").click()
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+
+    page.emulate_media(media="print")
+
+    for place in (".mm", ".mm-note.mm-bad", ".mm-settings td"):
+        colour = page.locator(place).first.evaluate("each => getComputedStyle(each).color")
+        assert max(map(int, re.findall(r"\d+", colour)[:3])) < 160, place
+    assert not page.get_by_role("button", name="Retry").is_visible()
+    traceback = page.locator("#mm-traceback pre")
+    assert traceback.evaluate("each => getComputedStyle(each).maxHeight") == "none"
+
+
 def test_the_keyboard_is_enough(site, open_page):
     page = open_page("ann", "/migrations/run/atlas:0004_drop_duplicates/default/")
     button = page.get_by_role("button", name="Run migration")
