@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ import pytest
 from django.db import OperationalError
 from django.test import override_settings
 from django.urls import include, path
+from django.utils import timezone
 
 from massmigration import api, asking
 from massmigration.loading import BrokenFile, store
 from massmigration.migrations import SimpleMigration
-from massmigration.models import MigrationRecord, Run
+from massmigration.models import MigrationRecord, Run, Shard
 from massmigration.overview import databases, one
 from massmigration.web import views
 from tests.integration.support import AddOne, known, make_items
@@ -433,6 +435,27 @@ def test_the_part_that_moves_says_when_to_stop_asking(register, client):
     assert (before["X-MassMigration-Moving"], before["X-MassMigration-State"]) == ("1", "enqueued")
     assert (after["X-MassMigration-Moving"], after["X-MassMigration-State"]) == ("0", "applied")
     assert b"<html" not in before.content
+
+
+def test_a_batch_in_flight_after_a_pause_is_asked_for_and_has_no_time_left(register, client):
+    make_items("default", 100)
+    migration = register(AddOne)
+    api.launch(migration, "default")
+    Run.objects.update(status="running", started_at=timezone.now() - timedelta(seconds=20))
+    Shard.objects.update(owner="another/host/1/2/3", lease_until=2**60, rows_done=20)
+    address = f"{url('detail_live')}?run={Run.objects.get().id}"
+
+    running = client.get(address).context["progress"]
+    api.pause(migration.key, "default")
+    in_flight = client.get(address)
+    Shard.objects.update(owner="", lease_until=0)
+    at_rest = client.get(address)
+
+    assert (running.current, running.time_left) != ("", "")
+    paused = in_flight.context["progress"]
+    assert (paused.current, paused.time_left) == ("", "")
+    moving = [each["X-MassMigration-Moving"] for each in (in_flight, at_rest)]
+    assert moving == ["1", "0"]
 
 
 def test_nothing_is_to_be_asked_for_where_nothing_moves(register, client):
