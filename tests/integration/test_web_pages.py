@@ -407,6 +407,18 @@ def test_the_run_page_says_what_is_promised_and_why(register, client):
     assert "because the migration sets atomic = False" in bare
 
 
+def test_settings_in_seconds_have_their_unit_however_they_are_written(register, client):
+    class Whole(AddOne):
+        batch_seconds = 2
+        max_batch_size = 100
+
+    register(Whole)
+
+    facts = {each.name: each.value for each in client.get(url("detail")).context["page"].settings}
+
+    assert (facts["batch_seconds"], facts["max_batch_size"]) == ("2 s", "100")
+
+
 def test_history_and_log_stay_when_the_record_is_forgotten(register, client):
     migration = register(Nothing)
     api.run(migration, "default")
