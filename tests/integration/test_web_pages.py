@@ -371,6 +371,18 @@ def test_a_stalled_run_says_why_and_what_to_do(register, client):
     assert "No worker was ever seen on this database." in text
 
 
+def test_the_table_of_runs_says_of_the_present_one_what_the_head_of_the_page_says(register, client):
+    make_items("default", 3)
+    api.launch(register(AddOne), "default")
+    Run.objects.update(status="running", started_at=timezone.now())
+    Shard.objects.update(owner="another/host/1/2/3", lease_until=1)
+
+    page = client.get(url("detail")).context["page"]
+
+    assert page.state.code == "stalled"
+    assert [each.state.code for each in page.history] == ["stalled"]
+
+
 def test_a_run_whose_code_has_changed_says_so(register, client):
     api.launch(register(AddOne), "default")
     Run.objects.update(code_hash="0" * 64)

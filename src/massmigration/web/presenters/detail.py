@@ -123,7 +123,7 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         dependents=[node_of(each, db_alias, answers) for each in after],
         settings=settings_of(migration, db_alias),
         error=error_of(found),
-        history=[run_view(each, rows, run) for each, rows in past.history]
+        history=[run_view(each, rows, found) for each, rows in past.history]
         if past is not None
         else [],
         events=[event_view(each) for each in past.events] if past is not None else [],
