@@ -371,6 +371,21 @@ def test_a_page_in_the_background_asks_for_nothing(site, open_page):
     assert len(asked) == 1
 
 
+def test_a_page_that_is_cut_off_says_so_until_it_is_answered(site, open_page):
+    page = open_page("ann")
+    launch(page, "atlas:0001_plain_names")
+    page.goto(f"{NAMES}/default/")
+    said = page.get_by_role("alert").filter(has_text="No answer came, so this may be out of date.")
+    expect(said).to_have_count(0)
+
+    page.route("**/live/**", lambda route: route.fulfill(status=503, body=""))
+    expect(said).to_be_visible()
+    check_with_axe(page)
+    page.unroute("**/live/**")
+
+    expect(said).to_have_count(0)
+
+
 def test_german_with_its_numbers(site, other_site, open_page):
     page = open_page("ann", on=other_site("german").url, locale="de-DE", timezone_id="Asia/Tokyo")
     fake_url = "/migrations/fake/atlas:0001_plain_names/default/"

@@ -1,7 +1,8 @@
 // Asks for the parts that move, only while something moves and somebody looks.
 //
-// <div data-mm-live="URL" data-mm-moving="1" data-mm-state="…"> is replaced by what URL gives. When
-// the state changes, the whole page is asked for once, because buttons and tables change with it.
+// <div data-mm-live="URL" data-mm-moving="1" data-mm-state="…" data-mm-cut-off="…"> is replaced by
+// what URL gives; where nothing comes, the last of these is said above it. When the state changes, the
+// whole page is asked for once, because buttons and tables change with it.
 
 const FAST = 2000;
 const SLOWEST = 30000;
@@ -81,6 +82,16 @@ async function refreshPart() {
 function note(isCutOff) {
   const page = document.getElementById("mm-page");
   if (page) page.classList.toggle("mm-cut-off", isCutOff);
+  const said = document.getElementById("mm-cut-off");
+  if (!isCutOff && said) said.remove();
+  const place = part();
+  if (!isCutOff || said || !place || !place.dataset.mmCutOff) return;
+  const text = document.createElement("p");
+  text.id = "mm-cut-off";
+  text.className = "mm-note mm-warn";
+  text.setAttribute("role", "alert");
+  text.textContent = place.dataset.mmCutOff;
+  place.before(text);
 }
 
 async function tick() {
