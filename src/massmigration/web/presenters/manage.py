@@ -125,6 +125,11 @@ class ProblemView:
     path: str = ""
     traceback: str = ""
 
+    @property
+    def names_its_key(self) -> bool:
+        """Whether the text says already which migration it is about."""
+        return self.key in self.text
+
 
 @dataclass(frozen=True)
 class Count:
