@@ -316,6 +316,17 @@ def test_paper_has_dark_ink_and_the_whole_traceback_and_no_buttons(
     assert traceback.evaluate("each => getComputedStyle(each).maxHeight") == "none"
 
 
+@pytest.mark.parametrize("words", ["", "bare"])
+def test_the_names_of_databases_stay_in_sight(site, other_site, open_page, words):
+    on = other_site(words) if words else site
+    page = open_page("ann", on=on.url, viewport={"width": 1180, "height": 300})
+
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+
+    head = page.get_by_role("columnheader", name="archive", exact=True)
+    assert 0 <= head.bounding_box()["y"] < 20
+
+
 def test_the_keyboard_is_enough(site, open_page):
     page = open_page("ann", "/migrations/run/atlas:0004_drop_duplicates/default/")
     button = page.get_by_role("button", name="Run migration")
@@ -421,9 +432,15 @@ def test_right_to_left(site, other_site, open_page):
     table = page.locator(".mm-matrix").bounding_box()
     name = page.locator(".mm-matrix .mm-name").first.bounding_box()
     assert name["x"] + name["width"] > table["x"] + table["width"] - 20
-    for place, path in ((".mm-name bdi", "/migrations/manage/"), (".mm-graph-self code", NAMES)):
-        page.goto(path if path.endswith("/") else f"{path}/default/")
-        # 0001_plain_names, not plain_names_0001.
+    manage, detail = "/migrations/manage/", f"{NAMES}/default/"
+    for place, path in (
+        (".mm-name bdi", manage),
+        (".mm-run", manage),
+        (".mm-graph-self code", detail),
+        (".mm-help", detail),
+    ):
+        page.goto(path)
+        # 0001_plain_names, not plain_names_0001; Run..., not ...Run.
         first, last = page.locator(place).first.evaluate(
             """each => [0, each.textContent.length - 1].map((at) => {
                 const range = document.createRange();
