@@ -315,6 +315,19 @@ def test_a_key_that_fits_no_address_is_shown(client):
 # --- detail --------------------------------------------------------------------------------------
 
 
+def test_a_title_says_which_page_it_is(register, client):
+    register(Nothing)
+
+    def title(name, db_alias):
+        page = client.get(url(name, db_alias=db_alias)).content.decode()
+        return re.search(r"<title>([^|]+?)\s*\|", page)[1]
+
+    assert title("detail", "default") == "shop:0900_test (default)"
+    assert title("detail", "other") == "shop:0900_test (other)"
+    assert title("run", "other") == "Run migration: shop:0900_test (other)"
+    assert title("fake", "default").endswith(": shop:0900_test (default)")
+
+
 def test_detail_shows_the_state_on_all_databases(register, client):
     api.run(register(Nothing), "other")
 
