@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 
@@ -78,7 +79,15 @@ def test_run_and_watch_it_to_its_end_without_reloading(site, open_page):
     page = open_page("ann")
     launch(page, "atlas:0001_plain_names", "archive")
     page.goto(f"{NAMES}/archive/")
-    page.evaluate("window.notReloaded = true")
+    page.evaluate(
+        """() => {
+            window.notReloaded = true;
+            window.said = [];
+            const place = document.querySelector("body > [role=status]");
+            new MutationObserver(() => window.said.push(place.textContent))
+                .observe(place, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
     expect(badge(page)).to_have_text("waiting")
     expect(page.get_by_text("No worker has taken it up yet.")).to_be_visible()
 
@@ -92,6 +101,12 @@ def test_run_and_watch_it_to_its_end_without_reloading(site, open_page):
     expect(badge(page)).to_have_text("applied", timeout=60_000)
     expect(page.locator(".mm-tiles")).to_contain_text("1,500 rows")
     assert page.evaluate("window.notReloaded") is True
+    # A screen reader is told states, each once; no figures.
+    said = page.evaluate("window.said")
+    assert (said[0], said[-1]) == tuple(
+        f"atlas:0001_plain_names on archive: {state}" for state in ("running", "applied")
+    )
+    assert all(one != following for one, following in itertools.pairwise(said))
     assert site.sql("archive", "SELECT count(*) FROM atlas_city WHERE plain_name = ''") == [(0,)]
     # Two databases, one page.
     expect(page.get_by_role("navigation", name="Databases")).to_contain_text("default not run")

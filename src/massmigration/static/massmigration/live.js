@@ -36,7 +36,26 @@ function replace(place, fill) {
     );
     (found || document.getElementById("mm-page")).focus({ preventScroll: true });
   }
+  say();
   document.dispatchEvent(new CustomEvent("mm:replaced"));
+}
+
+// What a screen reader is told: a place that stays, because one that is new says nothing, and only
+// when the words change. The words are in <p data-mm-say>.
+const voice = document.createElement("p");
+voice.className = "mm-hidden";
+voice.setAttribute("role", "status");
+let told = words();
+
+function words() {
+  const place = document.querySelector("#mm-page [data-mm-say]");
+  return place ? place.textContent.trim() : "";
+}
+
+function say() {
+  const now = words();
+  if (now !== told) voice.textContent = now;
+  told = now;
 }
 
 async function refreshPage() {
@@ -116,4 +135,5 @@ document.addEventListener("visibilitychange", () => {
   wait = FAST;
   if (!document.hidden && isMoving() && !timer) tick();
 });
+document.body.append(voice);
 schedule();
