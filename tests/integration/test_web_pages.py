@@ -152,6 +152,17 @@ def test_broken_files_and_missing_dependencies_are_shown(register, client, monke
     assert [node.state.code for node in detail.context["dependencies"]] == ["missing"]
 
 
+def test_manage_says_of_an_applied_record_that_its_code_is_gone(register, client):
+    register(Nothing)
+    MigrationRecord.objects.create(key="gone:0001_away", is_applied=True)
+
+    rows = {row.key: row for row in client.get(url("manage")).context["migrations"]}
+
+    cell = rows["gone:0001_away"].records_map["default"]
+    assert (cell.state.code, cell.note) == ("applied", "its code is gone")
+    assert rows["shop:0900_test"].records_map["default"].note == ""
+
+
 def test_a_wrong_setting_is_shown_and_not_raised(register, client):
     register(Nothing)
     with override_settings(MASSMIGRATION_DATABASES=["nowhere"]):

@@ -310,6 +310,7 @@ def _cell(found: MigrationStatus) -> Cell:
         ended = run.ended_at if run is not None else None
         moment = record.applied_at or ended or record.initiated_at
     can_run = actions.RUN.is_offered(found)
+    is_gone = record is not None and not found.has_code and found.broken is None
     done = found.progress.rows_done if found.progress is not None else 0
     return Cell(
         db_alias=found.db_alias,
@@ -323,7 +324,7 @@ def _cell(found: MigrationStatus) -> Cell:
         when=figures.when(moment),
         by=found.by,
         rows=figures.rows(done) if done and run is not None and run.kind != "simple" else "",
-        note=translated(found.note) if found.state in {"errored", "cancelled"} else "",
+        note=translated(found.note) if found.state in {"errored", "cancelled"} or is_gone else "",
     )
 
 
