@@ -378,6 +378,25 @@ def test_what_is_opened_stays_open_while_figures_change(site, open_page):
     assert page.locator("#mm-shards").get_attribute("open") is not None
 
 
+def test_the_table_and_the_tabs_say_how_far_it_is_as_the_bar_does(site, open_page):
+    page = open_page("ann")
+    launch(page, "atlas:0001_plain_names")
+    site.start_worker()
+    for path, place in (
+        ("/migrations/manage/", ".mm-matrix td"),
+        (f"{NAMES}/default/", ".mm-tabs"),
+    ):
+        page.goto(path)
+        figure = page.locator(f"{place} [data-mm-percent]")
+        before = figure.inner_text()
+        until(lambda figure=figure, before=before: figure.inner_text() != before)
+        assert page.evaluate(
+            """place => document.querySelector(`${place} [data-mm-percent]`).textContent
+                === document.querySelector("progress.mm-bar").textContent""",
+            place,
+        )
+
+
 def test_a_page_in_the_background_asks_for_nothing(site, open_page):
     page = open_page("ann")
     launch(page, "atlas:0001_plain_names")

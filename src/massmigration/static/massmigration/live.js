@@ -36,8 +36,18 @@ function replace(place, fill) {
     );
     (found || document.getElementById("mm-page")).focus({ preventScroll: true });
   }
+  follow();
   say();
   document.dispatchEvent(new CustomEvent("mm:replaced"));
+}
+
+// The table and the tabs say the same as the bars that move.
+function follow() {
+  for (const bar of document.querySelectorAll("#mm-page progress[data-mm-run]")) {
+    for (const each of document.querySelectorAll("#mm-page [data-mm-percent]")) {
+      if (each.dataset.mmPercent === bar.dataset.mmRun) each.textContent = bar.textContent;
+    }
+  }
 }
 
 // What a screen reader is told: a place that stays, because one that is new says nothing, and only
