@@ -397,6 +397,16 @@ def test_the_table_and_the_tabs_say_how_far_it_is_as_the_bar_does(site, open_pag
         )
 
 
+def test_bars_are_seen_where_the_system_chooses_the_colours(site, open_page):
+    page = open_page("ann", forced_colors="active")
+    launch(page, "atlas:0001_plain_names")
+    page.goto(f"{NAMES}/default/")
+
+    for place in ("progress.mm-bar", "h1 .mm-badge"):
+        style = page.locator(place).evaluate("each => getComputedStyle(each).borderTopStyle")
+        assert style == "solid", place
+
+
 def test_a_page_in_the_background_asks_for_nothing(site, open_page):
     page = open_page("ann")
     launch(page, "atlas:0001_plain_names")
