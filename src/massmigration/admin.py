@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -11,7 +12,7 @@ from django.db import router
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_protect
@@ -90,8 +91,9 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "whole_key",
         "description",
         "state",
-        "initiated",
-        "applied",
+        "initiated_text",
+        "applied_text",
+        "started_by",
         "error",
         "attempt",
     )
@@ -133,7 +135,10 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         url = url or reverse(
             f"{self.admin_site.name}:massmigration_migrationrecord_change", args=[quote(obj.key)]
         )
-        return format_html('<a href="{}">{}</a>', url, obj.key)
+        # A long key may be broken at each part; else it pushes the other columns out of sight.
+        parts = re.split(r"(?<=[_:])(?=[^_:])", obj.key)
+        text = format_html_join("", "{}<wbr>", ((part,) for part in parts))
+        return format_html('<a href="{}">{}</a>', url, text)
 
     @admin.display(description=gettext_lazy("status"))
     def state(self, obj: MigrationRecord) -> str:
@@ -167,6 +172,20 @@ class MigrationRecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def applied(self, obj: MigrationRecord) -> datetime | None:
         """Say when it was applied."""
         return obj.applied_at
+
+    # Django's page of a record writes what a method gives as `str` does, unlike its list.
+
+    @admin.display(description=gettext_lazy("started"))
+    def initiated_text(self, obj: MigrationRecord) -> str:
+        """Say when it was started, as the language writes it."""
+        moment = figures.when(obj.initiated_at)
+        return "-" if moment is None else moment.text
+
+    @admin.display(description=gettext_lazy("applied at"))
+    def applied_text(self, obj: MigrationRecord) -> str:
+        """Say when it was applied, as the language writes it."""
+        moment = figures.when(obj.applied_at)
+        return "-" if moment is None else moment.text
 
     @admin.display(description=gettext_lazy("by"))
     def started_by(self, obj: MigrationRecord) -> str:

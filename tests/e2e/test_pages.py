@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 
@@ -78,7 +79,15 @@ def test_run_and_watch_it_to_its_end_without_reloading(site, open_page):
     page = open_page("ann")
     launch(page, "atlas:0001_plain_names", "archive")
     page.goto(f"{NAMES}/archive/")
-    page.evaluate("window.notReloaded = true")
+    page.evaluate(
+        """() => {
+            window.notReloaded = true;
+            window.said = [];
+            const place = document.querySelector("body > [role=status]");
+            new MutationObserver(() => window.said.push(place.textContent))
+                .observe(place, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
     expect(badge(page)).to_have_text("waiting")
     expect(page.get_by_text("No worker has taken it up yet.")).to_be_visible()
 
@@ -92,6 +101,12 @@ def test_run_and_watch_it_to_its_end_without_reloading(site, open_page):
     expect(badge(page)).to_have_text("applied", timeout=60_000)
     expect(page.locator(".mm-tiles")).to_contain_text("1,500 rows")
     assert page.evaluate("window.notReloaded") is True
+    # A screen reader is told states, each once; no figures.
+    said = page.evaluate("window.said")
+    assert (said[0], said[-1]) == tuple(
+        f"atlas:0001_plain_names on archive: {state}" for state in ("running", "applied")
+    )
+    assert all(one != following for one, following in itertools.pairwise(said))
     assert site.sql("archive", "SELECT count(*) FROM atlas_city WHERE plain_name = ''") == [(0,)]
     # Two databases, one page.
     expect(page.get_by_role("navigation", name="Databases")).to_contain_text("default not run")
@@ -277,6 +292,54 @@ def test_long_names_and_errors_leave_room_for_the_rest(site, open_page, width):
         box = node.bounding_box()
         assert box["width"] > 150
         assert box["height"] < 90
+    page.goto(f"/migrations/delete/{LONG}/default/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_key_leaves_status_and_time_in_sight_in_the_admin(site, open_page):
+    page = open_page("ann", viewport={"width": 1180, "height": 740})
+    fake(page, LONG, "default")
+
+    page.goto("/admin/massmigration/migrationrecord/")
+
+    place = page.locator("#changelist .results").bounding_box()
+    column = page.locator(".field-initiated").bounding_box()
+    assert column["x"] + column["width"] <= place["x"] + place["width"]
+
+
+@pytest.mark.parametrize("words", ["", "bare"])
+def test_paper_has_dark_ink_and_the_whole_traceback_and_no_buttons(
+    site, other_site, open_page, words
+):
+    site.start_worker()
+    on = other_site(words) if words else site
+    page = open_page("ann", on=on.url, color_scheme="dark")
+    fake(page, "atlas:0002_sizes", "default")
+    launch(page, LONG)
+    wait_for(site, "default", "has_error")
+    page.goto(f"/migrations/detail/{LONG}/default/")
+    page.locator("#mm-traceback summary").click()
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+
+    page.emulate_media(media="print")
+
+    for place in (".mm", ".mm-note.mm-bad", ".mm-settings td"):
+        colour = page.locator(place).first.evaluate("each => getComputedStyle(each).color")
+        assert max(map(int, re.findall(r"\d+", colour)[:3])) < 160, place
+    assert not page.get_by_role("button", name="Retry").is_visible()
+    traceback = page.locator("#mm-traceback pre")
+    assert traceback.evaluate("each => getComputedStyle(each).maxHeight") == "none"
+
+
+@pytest.mark.parametrize("words", ["", "bare"])
+def test_the_names_of_databases_stay_in_sight(site, other_site, open_page, words):
+    on = other_site(words) if words else site
+    page = open_page("ann", on=on.url, viewport={"width": 1180, "height": 300})
+
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+
+    head = page.get_by_role("columnheader", name="archive", exact=True)
+    assert 0 <= head.bounding_box()["y"] < 20
 
 
 def test_the_keyboard_is_enough(site, open_page):
@@ -315,6 +378,35 @@ def test_what_is_opened_stays_open_while_figures_change(site, open_page):
     assert page.locator("#mm-shards").get_attribute("open") is not None
 
 
+def test_the_table_and_the_tabs_say_how_far_it_is_as_the_bar_does(site, open_page):
+    page = open_page("ann")
+    launch(page, "atlas:0001_plain_names")
+    site.start_worker()
+    for path, place in (
+        ("/migrations/manage/", ".mm-matrix td"),
+        (f"{NAMES}/default/", ".mm-tabs"),
+    ):
+        page.goto(path)
+        figure = page.locator(f"{place} [data-mm-percent]")
+        before = figure.inner_text()
+        until(lambda figure=figure, before=before: figure.inner_text() != before)
+        assert page.evaluate(
+            """place => document.querySelector(`${place} [data-mm-percent]`).textContent
+                === document.querySelector("progress.mm-bar").textContent""",
+            place,
+        )
+
+
+def test_bars_are_seen_where_the_system_chooses_the_colours(site, open_page):
+    page = open_page("ann", forced_colors="active")
+    launch(page, "atlas:0001_plain_names")
+    page.goto(f"{NAMES}/default/")
+
+    for place in ("progress.mm-bar", "h1 .mm-badge"):
+        style = page.locator(place).evaluate("each => getComputedStyle(each).borderTopStyle")
+        assert style == "solid", place
+
+
 def test_a_page_in_the_background_asks_for_nothing(site, open_page):
     page = open_page("ann")
     launch(page, "atlas:0001_plain_names")
@@ -332,6 +424,21 @@ def test_a_page_in_the_background_asks_for_nothing(site, open_page):
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(500)
     assert len(asked) == 1
+
+
+def test_a_page_that_is_cut_off_says_so_until_it_is_answered(site, open_page):
+    page = open_page("ann")
+    launch(page, "atlas:0001_plain_names")
+    page.goto(f"{NAMES}/default/")
+    said = page.get_by_role("alert").filter(has_text="No answer came, so this may be out of date.")
+    expect(said).to_have_count(0)
+
+    page.route("**/live/**", lambda route: route.fulfill(status=503, body=""))
+    expect(said).to_be_visible()
+    check_with_axe(page)
+    page.unroute("**/live/**")
+
+    expect(said).to_have_count(0)
 
 
 def test_german_with_its_numbers(site, other_site, open_page):
@@ -369,9 +476,15 @@ def test_right_to_left(site, other_site, open_page):
     table = page.locator(".mm-matrix").bounding_box()
     name = page.locator(".mm-matrix .mm-name").first.bounding_box()
     assert name["x"] + name["width"] > table["x"] + table["width"] - 20
-    for place, path in ((".mm-name bdi", "/migrations/manage/"), (".mm-graph-self code", NAMES)):
-        page.goto(path if path.endswith("/") else f"{path}/default/")
-        # 0001_plain_names, not plain_names_0001.
+    manage, detail = "/migrations/manage/", f"{NAMES}/default/"
+    for place, path in (
+        (".mm-name bdi", manage),
+        (".mm-run", manage),
+        (".mm-graph-self code", detail),
+        (".mm-help", detail),
+    ):
+        page.goto(path)
+        # 0001_plain_names, not plain_names_0001; Run..., not ...Run.
         first, last = page.locator(place).first.evaluate(
             """each => [0, each.textContent.length - 1].map((at) => {
                 const range = document.createRange();

@@ -202,6 +202,8 @@ def test_a_record_of_an_older_version_can_be_shown_and_forgotten(register, clien
 
     page = client.get(url("detail"))
     assert [each.code for each in page.context["page"].actions] == ["fake", "delete"]
+    assert page.context["page"].state.code == "external"
+    assert b"0.3.x or other code has begun it" in page.content
     client.post(url("delete"), {"token": token_on(page)})
 
     assert not MigrationRecord.objects.exists()

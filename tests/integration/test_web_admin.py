@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 
 import pytest
 from django.contrib import admin
@@ -190,6 +191,18 @@ def test_staff_need_the_permissions_of_our_pages():
 
 def test_the_admin_is_registered_under_the_name_of_0_3():
     assert isinstance(admin.site._registry[MigrationRecord], MigrationRecordAdmin)
+
+
+def test_a_record_has_times_as_the_language_writes_them(client):
+    moment = datetime(2026, 3, 4, 15, 6, 7, 89, tzinfo=timezone.utc)
+    MigrationRecord.objects.create(key="a:1", initiated_at=moment)
+
+    with translation.override("de"):
+        page = client.get(f"{LIST}a_3A1/change/").content.decode()
+
+    assert "4. März 2026 15:06 UTC" in page
+    assert "2026-03-04" not in page
+    assert "None" not in page
 
 
 def test_a_subclass_may_list_and_filter_by_what_0_3_did():

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from massmigration import api
-from massmigration.models import Run
+from massmigration.models import Run, Shard
 from tests.integration.support import AddOne, make_items
 from tests.integration.web import HOSTILE, External, Hostile, Nothing, plain, url
 
 pytestmark = [pytest.mark.db("sqlite"), pytest.mark.usefixtures("contexts", "two_databases")]
+
+
+def test_a_title_says_which_page_it_is(register, client):
+    register(Nothing)
+
+    def title(name, db_alias):
+        page = client.get(url(name, db_alias=db_alias)).content.decode()
+        return re.search(r"<title>([^|]+?)\s*\|", page)[1]
+
+    assert title("detail", "default") == "shop:0900_test (default)"
+    assert title("detail", "other") == "shop:0900_test (other)"
+    assert title("run", "other") == "Run migration: shop:0900_test (other)"
+    assert title("fake", "default").endswith(": shop:0900_test (default)")
 
 
 def test_detail_shows_the_state_on_all_databases(register, client):
@@ -66,8 +83,20 @@ def test_a_stalled_run_says_why_and_what_to_do(register, client):
     text = plain(client.get(url("detail")))
 
     assert "No worker has taken it up yet." in text
-    assert "manage.py massmigration worker" in text
+    assert text.count("manage.py massmigration worker") == 1
     assert "No worker was ever seen on this database." in text
+
+
+def test_the_table_of_runs_says_of_the_present_one_what_the_head_of_the_page_says(register, client):
+    make_items("default", 3)
+    api.launch(register(AddOne), "default")
+    Run.objects.update(status="running", started_at=timezone.now())
+    Shard.objects.update(owner="another/host/1/2/3", lease_until=1)
+
+    page = client.get(url("detail")).context["page"]
+
+    assert page.state.code == "stalled"
+    assert [each.state.code for each in page.history] == ["stalled"]
 
 
 def test_a_run_whose_code_has_changed_says_so(register, client):
@@ -106,6 +135,18 @@ def test_the_run_page_says_what_is_promised_and_why(register, client):
     assert "because the migration sets atomic = False" in bare
 
 
+def test_settings_in_seconds_have_their_unit_however_they_are_written(register, client):
+    class Whole(AddOne):
+        batch_seconds = 2
+        max_batch_size = 100
+
+    register(Whole)
+
+    facts = {each.name: each.value for each in client.get(url("detail")).context["page"].settings}
+
+    assert (facts["batch_seconds"], facts["max_batch_size"]) == ("2 s", "100")
+
+
 def test_history_and_log_stay_when_the_record_is_forgotten(register, client):
     migration = register(Nothing)
     api.run(migration, "default")
@@ -142,3 +183,24 @@ def test_detail_as_json(register, client):
     assert found["runs"][0]["error_message"] == HOSTILE
     assert found["events"][-1]["kind"] == "launched"
     assert "retry" in found["actions"]
+
+
+def test_a_batch_in_flight_after_a_pause_is_asked_for_and_has_no_time_left(register, client):
+    make_items("default", 100)
+    migration = register(AddOne)
+    api.launch(migration, "default")
+    Run.objects.update(status="running", started_at=timezone.now() - timedelta(seconds=20))
+    Shard.objects.update(owner="another/host/1/2/3", lease_until=2**60, rows_done=20)
+    address = f"{url('detail_live')}?run={Run.objects.get().id}"
+
+    running = client.get(address).context["progress"]
+    api.pause(migration.key, "default")
+    in_flight = client.get(address)
+    Shard.objects.update(owner="", lease_until=0)
+    at_rest = client.get(address)
+
+    assert (running.current, running.time_left) != ("", "")
+    paused = in_flight.context["progress"]
+    assert (paused.current, paused.time_left) == ("", "")
+    moving = [each["X-MassMigration-Moving"] for each in (in_flight, at_rest)]
+    assert moving == ["1", "0"]

@@ -10,6 +10,7 @@ from django.test import override_settings
 
 from massmigration import asking
 from massmigration.loading import BrokenFile, store
+from massmigration.models import MigrationRecord
 from massmigration.overview import databases, one
 from tests.integration.web import HOSTILE, Nothing, plain, url
 
@@ -28,10 +29,23 @@ def test_broken_files_and_missing_dependencies_are_shown(register, client, monke
         assert page.status_code == 200
         assert b"Boom &lt;script&gt;" in page.content
     text = plain(client.get(url("manage")))
-    assert "depends on shop:0898_no_such, which does not exist" in text
+    assert " shop:0900_test depends on shop:0898_no_such, which does not exist" in text
+    assert "shop:0900_test : shop:0900_test" not in text  # named once
+    assert "shop:0902_bad : Boom" in text
     assert "It depends on nothing" not in plain(client.get(url("detail", "shop:0902_bad")))
     detail = client.get(url("detail"))
     assert [node.state.code for node in detail.context["dependencies"]] == ["missing"]
+
+
+def test_manage_says_of_an_applied_record_that_its_code_is_gone(register, client):
+    register(Nothing)
+    MigrationRecord.objects.create(key="gone:0001_away", is_applied=True)
+
+    rows = {row.key: row for row in client.get(url("manage")).context["migrations"]}
+
+    cell = rows["gone:0001_away"].records_map["default"]
+    assert (cell.state.code, cell.note) == ("applied", "its code is gone")
+    assert rows["shop:0900_test"].records_map["default"].note == ""
 
 
 def test_a_wrong_setting_is_shown_and_not_raised(register, client):

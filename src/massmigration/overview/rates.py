@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.timezone import is_naive, make_aware
 
+from massmigration import status
 from massmigration.engine.pace import Pace, pace_from
 from massmigration.recorder import traces
 
@@ -36,7 +37,8 @@ def pace_of(run: Run, shards: list[Shard], trace: Trace | None, progress: Progre
         now=now,
         rows=progress.rows_done,
         rows_expected=expected,
-        is_moving=bool(progress.workers),
+        # A worker may finish its batch after a pause.
+        is_moving=bool(progress.workers) and run.status in status.WORKABLE,
     )
 
 

@@ -1,7 +1,8 @@
 // Asks for the parts that move, only while something moves and somebody looks.
 //
-// <div data-mm-live="URL" data-mm-moving="1" data-mm-state="…"> is replaced by what URL gives. When
-// the state changes, the whole page is asked for once, because buttons and tables change with it.
+// <div data-mm-live="URL" data-mm-moving="1" data-mm-state="…" data-mm-cut-off="…"> is replaced by
+// what URL gives; where nothing comes, the last of these is said above it. When the state changes, the
+// whole page is asked for once, because buttons and tables change with it.
 
 const FAST = 2000;
 const SLOWEST = 30000;
@@ -35,7 +36,36 @@ function replace(place, fill) {
     );
     (found || document.getElementById("mm-page")).focus({ preventScroll: true });
   }
+  follow();
+  say();
   document.dispatchEvent(new CustomEvent("mm:replaced"));
+}
+
+// The table and the tabs say the same as the bars that move.
+function follow() {
+  for (const bar of document.querySelectorAll("#mm-page progress[data-mm-run]")) {
+    for (const each of document.querySelectorAll("#mm-page [data-mm-percent]")) {
+      if (each.dataset.mmPercent === bar.dataset.mmRun) each.textContent = bar.textContent;
+    }
+  }
+}
+
+// What a screen reader is told: a place that stays, because one that is new says nothing, and only
+// when the words change. The words are in <p data-mm-say>.
+const voice = document.createElement("p");
+voice.className = "mm-hidden";
+voice.setAttribute("role", "status");
+let told = words();
+
+function words() {
+  const place = document.querySelector("#mm-page [data-mm-say]");
+  return place ? place.textContent.trim() : "";
+}
+
+function say() {
+  const now = words();
+  if (now !== told) voice.textContent = now;
+  told = now;
 }
 
 async function refreshPage() {
@@ -81,6 +111,16 @@ async function refreshPart() {
 function note(isCutOff) {
   const page = document.getElementById("mm-page");
   if (page) page.classList.toggle("mm-cut-off", isCutOff);
+  const said = document.getElementById("mm-cut-off");
+  if (!isCutOff && said) said.remove();
+  const place = part();
+  if (!isCutOff || said || !place || !place.dataset.mmCutOff) return;
+  const text = document.createElement("p");
+  text.id = "mm-cut-off";
+  text.className = "mm-note mm-warn";
+  text.setAttribute("role", "alert");
+  text.textContent = place.dataset.mmCutOff;
+  place.before(text);
 }
 
 async function tick() {
@@ -105,4 +145,5 @@ document.addEventListener("visibilitychange", () => {
   wait = FAST;
   if (!document.hidden && isMoving() && !timer) tick();
 });
+document.body.append(voice);
 schedule();

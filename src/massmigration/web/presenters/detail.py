@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from massmigration import api
+from massmigration import api, status
 from massmigration.definitions.installed import installed
 from massmigration.loading import store
 from massmigration.texts import translated
@@ -123,7 +123,7 @@ def detail(key: str, db_alias: str, answers: dict[str, Answer[Detail]]) -> Detai
         dependents=[node_of(each, db_alias, answers) for each in after],
         settings=settings_of(migration, db_alias),
         error=error_of(found),
-        history=[run_view(each, rows, run) for each, rows in past.history]
+        history=[run_view(each, rows, found) for each, rows in past.history]
         if past is not None
         else [],
         events=[event_view(each) for each in past.events] if past is not None else [],
@@ -145,6 +145,11 @@ def _note(found: MigrationStatus | None, migration: BaseMigration | None) -> str
         return _("The migration does not allow this database.")
     if found.run is not None and api.is_code_changed(migration, found.run):
         return _("Its code has changed since this run started. It would go on with the new code.")
+    if found.run is None and found.state == status.RUNNING:
+        return _(
+            "0.3.x or other code has begun it, so how far it is cannot be seen here. If nothing"
+            " works on it any more, forget it and run it again, or fake it if all is done."
+        )
     return ""
 
 

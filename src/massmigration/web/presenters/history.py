@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from massmigration import identity, stored
+from massmigration import identity, status, stored
 from massmigration.texts import translated
 from massmigration.web.presenters import figures, states
 
@@ -88,13 +88,13 @@ def error_of(found: MigrationStatus | None) -> ErrorView | None:
     return ErrorView("", last_error or _("No reason was given."), "", "")
 
 
-def run_view(run: Run, rows: int, current: Run | None) -> RunView:
+def run_view(run: Run, rows: int, current: MigrationStatus | None) -> RunView:
     """Present a run.
 
     Args:
         run: of the migration, on the database.
         rows: how many it did.
-        current: the run that the record speaks of.
+        current: how the migration stands there, of which one run may be the present one.
     """
     seconds = None
     if run.started_at is not None and run.ended_at is not None:
@@ -102,9 +102,13 @@ def run_view(run: Run, rows: int, current: Run | None) -> RunView:
     code = {"failed": "errored", "succeeded": "applied"}.get(run.status, run.status)
     if run.is_external and code == "running":
         code = "external"
+    state = states.BY_CODE.get(code, states.BY_CODE["running"])
+    is_current = current is not None and current.run is not None and run.id == current.run.id
+    if current is not None and is_current and run.status in status.WORKABLE:
+        state = states.state_of(current)
     return RunView(
         id=str(run.id),
-        state=states.BY_CODE[code] if code in states.BY_CODE else states.BY_CODE["running"],
+        state=state,
         started=figures.when(run.started_at or run.requested_at),
         ended=figures.when(run.ended_at),
         duration=figures.duration(seconds),
@@ -112,7 +116,7 @@ def run_view(run: Run, rows: int, current: Run | None) -> RunView:
         by=run.requested_by,
         backend=run.backend.rpartition(".")[2],
         error=_error_in(run),
-        is_current=current is not None and run.id == current.id,
+        is_current=is_current,
     )
 
 

@@ -123,6 +123,11 @@ class ProblemView:
     path: str = ""
     traceback: str = ""
 
+    @property
+    def names_its_key(self) -> bool:
+        """Whether the text says already which migration it is about."""
+        return self.key in self.text
+
 
 @dataclass(frozen=True)
 class Count:
@@ -287,7 +292,11 @@ def _cell(found: MigrationStatus) -> Cell:
         ended = run.ended_at if run is not None else None
         moment = record.applied_at or ended or record.initiated_at
     can_run = actions.RUN.is_offered(found)
-    done = found.progress.rows_done if found.progress is not None else 0
+    is_gone = record is not None and not found.has_code and found.broken is None
+    progress = progress_view(found) if found.is_live else None
+    # While it moves only its card says how many; the table would soon be behind.
+    is_moving = progress is not None and progress.is_moving
+    done = found.progress.rows_done if found.progress is not None and not is_moving else 0
     return Cell(
         db_alias=found.db_alias,
         is_allowed_on_db_alias=found.is_allowed,
@@ -296,11 +305,11 @@ def _cell(found: MigrationStatus) -> Cell:
         url=figures.link("massmigration_detail", found.key, found.db_alias),
         run_url=figures.link("massmigration_run", found.key, found.db_alias) if can_run else "",
         run_label=str(actions.RUN.label),
-        progress=progress_view(found) if found.is_live else None,
+        progress=progress,
         when=figures.when(moment),
         by=found.by,
         rows=figures.rows(done) if done and run is not None and run.kind != "simple" else "",
-        note=translated(found.note) if found.state in {"errored", "cancelled"} else "",
+        note=translated(found.note) if found.state in {"errored", "cancelled"} or is_gone else "",
     )
 
 

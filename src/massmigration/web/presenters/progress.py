@@ -111,7 +111,9 @@ def progress_view(found: MigrationStatus) -> ProgressView | None:
         started=figures.when(run.started_at or run.requested_at),
         requested_by=run.requested_by,
         backend=run.backend,
-        is_moving=found.state in status.WORKABLE,
+        # A worker may finish its batch after a pause.
+        is_moving=found.state in status.WORKABLE
+        or (found.state == status.PAUSED and bool(progress.workers)),
         is_external=run.is_external,
         advice=_advice(found, progress),
         chart=chart_of(found.pace),

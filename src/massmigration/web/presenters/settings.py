@@ -22,6 +22,8 @@ SOURCES = {
     "default": gettext_lazy("the default"),
 }
 
+SECONDS = frozenset({"batch_seconds", "pause_between_batches", "max_batch_hold", "lease"})
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -39,7 +41,10 @@ def settings_of(migration: BaseMigration | None, alias: str) -> list[Fact]:
     facts = []
     for each in api.settings_in_force(migration, alias):
         source = str(SOURCES[each.source])
-        facts.append(Fact(each.name, _value(each.value), source % {"name": each.setting}))
+        value = each.value
+        if each.name in SECONDS and isinstance(value, int):
+            value = float(value)  # people write 2 for 2.0
+        facts.append(Fact(each.name, _value(value), source % {"name": each.setting}))
     return facts
 
 

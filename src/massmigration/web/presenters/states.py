@@ -61,6 +61,8 @@ def state_of(found: MigrationStatus) -> State:
     code = _OF_STATUS.get(found.state, found.state)
     if found.run is not None and found.state in status.WORKABLE:
         code = _of_running(found, code)
+    elif found.run is None and found.state == status.RUNNING:
+        code = "external"  # 0.3.x has begun it, or code that writes records itself
     if found.record is not None and not found.has_code and code not in {"applied", "faked"}:
         code = "broken" if found.broken is not None else "missing"
     return BY_CODE[code]
