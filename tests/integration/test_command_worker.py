@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from massmigration import api
+from massmigration.backends.worker import Worker
 from massmigration.models import Looker, Run, Shard
 from tests.integration.commands import (
     command,
@@ -17,7 +19,7 @@ from tests.integration.commands import (
     wait_for_rows,
     wait_until,
 )
-from tests.integration.support import make_items, values
+from tests.integration.support import AddOne, make_items, values
 
 SLOW = {"MM_SLOW_SECONDS": "0.05", "MM_SLOW_BATCH": "5"}
 COUNT = 60
@@ -166,3 +168,17 @@ def test_a_database_that_is_away_keeps_no_other_from_being_worked_on():
     assert result.code == 1
     assert result.out.count("away: the database does not answer") == 1
     assert values("default") == [1] * 5
+
+
+@pytest.mark.db
+def test_a_worker_that_is_busy_on_one_database_was_seen_on_the_others(register):
+    make_items("default", 3)
+    api.launch(register(AddOne), "default")
+    seen = []
+    worker = Worker(
+        ["default", "other"],
+        once=True,
+        on_slice=lambda *_: seen.append(Looker.objects.using("other").count()),
+    )
+    worker.run()
+    assert seen[0] == 1

@@ -78,28 +78,37 @@ class Worker:
 
     def _round(self) -> bool:
         """Look once at each database; True if anything was worked on."""
-        worked = False
         self._others_work = False
-        for alias in self.aliases:
-            try:
-                self._be_seen(alias)
-                pairs.complete(alias)
-                for run in self._runs(alias):
-                    worked = self._work_on(alias, run) or worked
-            except Error as error:
-                # A database that is away must not keep the others from being worked on.
-                logger.warning("Database %s cannot be worked on now: %s", alias, error)
-                if self.on_trouble is not None:
-                    self.on_trouble(alias, error)
-                connections[alias].close()
+        # On all before any work: a slice takes a while, and what waits elsewhere has a worker too.
+        answering = [alias for alias in self.aliases if self._tried(alias, self._be_seen)]
+        worked = [self._tried(alias, self._work_through) for alias in answering]
+        return any(worked)
+
+    def _tried(self, alias: str, do: Callable[[str], bool]) -> bool:
+        """Do it on a database; one that is away must not keep the others from being worked on."""
+        try:
+            return do(alias)
+        except Error as error:
+            logger.warning("Database %s cannot be worked on now: %s", alias, error)
+            if self.on_trouble is not None:
+                self.on_trouble(alias, error)
+            connections[alias].close()
+            return False
+
+    def _work_through(self, alias: str) -> bool:
+        pairs.complete(alias)
+        worked = False
+        for run in self._runs(alias):
+            worked = self._work_on(alias, run) or worked
         return worked
 
-    def _be_seen(self, alias: str) -> None:
+    def _be_seen(self, alias: str) -> bool:
         """Note now and then that somebody looks; for one migration alone it is of no use."""
         now = time.monotonic()
         if self.only is None and now - self._seen.get(alias, -SEEN_SECONDS) >= SEEN_SECONDS:
             lookers.seen(alias, self.owner, self.kind)
             self._seen[alias] = now
+        return True
 
     def _runs(self, alias: str) -> list[Run]:
         runs = driving.workable_runs(alias)
