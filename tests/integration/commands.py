@@ -67,7 +67,7 @@ def ended(process: subprocess.Popen[str], seconds: float = 60) -> Result:
     return Result(process.returncode, out, error)
 
 
-def wait_until(is_so: Callable[[], Any], seconds: float = 30) -> None:
+def wait_until(is_so: Callable[[], Any], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until, "what was waited for did not come"

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 from django.db import connections, transaction
+from django.db.models import F
 from django.test import override_settings
 
 from massmigration import api, capabilities, identity
@@ -91,7 +92,8 @@ def test_shard_seen_before_it_changed_hands_cannot_be_claimed(alias, register):
 
 
 @pytest.mark.db("postgresql", "mariadb")
-def test_claim_does_not_wait_for_a_shard_in_a_live_batch(alias, register):
+def test_claim_does_not_wait_for_a_shard_in_a_live_batch(alias, register, monkeypatch):
+    monkeypatch.setattr(leases, "LOCK_SECONDS", 30)
     launched(alias, register)
     shard = claim(alias, OTHER)
 
@@ -101,7 +103,7 @@ def test_claim_does_not_wait_for_a_shard_in_a_live_batch(alias, register):
         candidate = elsewhere(lambda: Shard.objects.using(alias).get())
         candidate.lease_until = 0
         assert elsewhere(leases.claim, alias, candidate, "somebody", KEY) is None
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 15
 
 
 @override_settings(MASSMIGRATION_LEASE=0.3)
@@ -128,53 +130,41 @@ def test_live_batch_is_never_taken_although_its_lease_is_over(alias, register):
     assert thief is None
 
 
-@override_settings(MASSMIGRATION_LEASE=0.2)
-def test_every_batch_renews_the_lease(alias, register):
+def test_every_batch_renews_the_lease_and_it_counts_from_its_end(alias, register):
+    """However long the batch took: by the database's clock, not by how fast a test is."""
     migration = launched(alias, register, 100)
-    found = []
+    ends, leased = [], []
 
-    def look():
+    def take_long():
         time.sleep(0.05)
-        # In the batch itself the new lease is seen by nobody else, so look between batches.
-        found.append(leases.free_shards(alias, [run_of(alias).id]))
+        ends.append(capabilities.of(alias).now_ms())
+
+    def look():  # in the batch itself the new lease is seen by nobody else
+        leased.append(shard_of(alias).lease_until)
 
     with ExitStack() as stack:
         for visit in range(1, 9):
+            stack.enter_context(at_point("after operation", take_long, visit=visit))
             stack.enter_context(at_point("after commit", look, visit=visit))
         driven = api.run(migration, alias)
 
-    assert len(found) == 8  # together twice as long as a lease
-    assert not any(found)
+    assert len(leased) == 8
+    assert all(until >= end + 15_000 for end, until in zip(ends, leased, strict=True))
     assert driven.state == "succeeded"
 
 
-@override_settings(MASSMIGRATION_LEASE=0.5)
-def test_lease_counts_from_the_end_of_a_batch_however_long_that_took(alias, register):
-    migration = launched(alias, register, 20)
-    found = []
-
-    with (
-        at_point("after operation", lambda: time.sleep(0.7)),
-        at_point(
-            "after commit", lambda: found.append(leases.free_shards(alias, [run_of(alias).id]))
-        ),
-    ):
-        assert api.run(migration, alias).state == "succeeded"
-
-    assert found == [[]]
-
-
 def test_shard_of_a_dead_process_on_this_host_is_taken_at_once(alias, register):
-    """Without waiting for its lease, which is 15 seconds here."""
+    """Without waiting for its lease, which is an hour here."""
     migration = launched(alias, register)
 
     assert ended(start_process(alias, AddOneInTens, kill_at="after hold", visit=2)) == -9
+    Shard.objects.using(alias).update(lease_until=F("lease_until") + 3_600_000)
     started = time.monotonic()
     driven = api.run(migration, alias)
 
     assert driven.state == "succeeded"
     assert driven.rows == 20
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     assert values(alias) == [1] * 30
     assert Event.objects.using(alias).filter(kind="taken over").count() == 1
 
@@ -296,9 +286,9 @@ def test_operation_of_a_stale_worker_that_raises_does_not_fail_the_run(alias, re
 # --- the heartbeat ------------------------------------------------------------------------------
 
 
-@override_settings(MASSMIGRATION_LEASE=0.3)
+@override_settings(MASSMIGRATION_LEASE=1.5)  # a beat may come a second late
 def test_long_operation_without_a_transaction_keeps_its_lease(alias, register):
-    make_items(alias, 2)
+    make_items(alias, 1)
     attacks = []
 
     class Long(AddOne):
@@ -306,13 +296,13 @@ def test_long_operation_without_a_transaction_keeps_its_lease(alias, register):
 
         def operation(self, obj, db_alias):
             super().operation(obj, db_alias)
-            time.sleep(0.5)
+            time.sleep(2)
             attacks.append(elsewhere(claim, db_alias, "thief"))
 
     assert api.run(register(Long), alias).state == "succeeded"
 
-    assert attacks == [None, None]
-    assert values(alias) == [1, 1]
+    assert attacks == [None]
+    assert values(alias) == [1]
 
 
 @override_settings(MASSMIGRATION_LEASE=0.3)
@@ -320,7 +310,9 @@ def test_heartbeat_notices_that_the_shard_is_lost(alias, register):
     _, shard = stale(alias, register)
 
     with Heartbeat(alias, shard) as heartbeat:
-        time.sleep(0.4)
+        until = time.monotonic() + 30
+        while not heartbeat.is_lost and time.monotonic() < until:
+            time.sleep(0.01)
 
     with pytest.raises(LostShard):
         heartbeat.check()
@@ -410,9 +402,10 @@ def test_no_session_level_lock_is_taken(alias, register, statements):
 
 
 def test_database_clock_is_milliseconds_since_1970_in_utc(alias):
+    before = time.time() * 1000
     now = capabilities.of(alias).now_ms()
 
-    assert abs(now - time.time() * 1000) < 2000
+    assert before - 1000 < now < time.time() * 1000 + 1000
 
 
 @pytest.mark.db("postgresql", "mariadb")
@@ -421,7 +414,9 @@ def test_database_clock_is_utc_in_a_session_of_another_time_zone(alias):
         postgresql = connections[alias].vendor == "postgresql"
         cursor.execute("SET TIME ZONE 'Asia/Tokyo'" if postgresql else "SET time_zone = '+09:00'")
     try:
-        assert abs(capabilities.of(alias).now_ms() - time.time() * 1000) < 2000
+        before = time.time() * 1000
+        now = capabilities.of(alias).now_ms()
+        assert before - 1000 < now < time.time() * 1000 + 1000
     finally:
         connections[alias].close()
 
@@ -489,7 +484,7 @@ def test_zombie_is_gone():
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as it:
         owner = it.stdout.readline().strip()
         it.stdout.read()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not identity.is_gone(owner):  # it ended, but nobody waited for it yet
             assert time.monotonic() < until
             time.sleep(0.01)
