@@ -35,8 +35,8 @@ HOST = "127.0.0.1"
 PREFIX = "massmigration-servers-"
 ROOT = Path(__file__).resolve().parents[1]
 GOOGLE_PACKAGE = "google-cloud-cli-firestore-emulator"
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 30.0
+START_TIMEOUT = 180.0
+STOP_TIMEOUT = 90.0
 Mode = Literal["fast", "immediate"]
 
 
