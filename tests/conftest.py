@@ -154,7 +154,7 @@ def alias(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def manage() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the test project's manage.py in a process of its own, on the same databases."""
-    return managing.runner(MANAGE, timeout=60)
+    return managing.runner(MANAGE, timeout=250)
 
 
 def _refuse(_connection: object) -> None:

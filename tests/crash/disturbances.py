@@ -24,7 +24,7 @@ LEASE = 0.2
 
 def finish(nursery: Nursery, alias: str, key: str = scene.COUNT, **options: Any) -> None:
     """Let undisturbed workers do what is left."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 150
     while scene.run_status(alias, key) in {"enqueued", "running"}:
         assert time.monotonic() < until, nursery.said()[-3000:]
         nursery.result(nursery.work(alias, **options))
@@ -145,7 +145,7 @@ def restart(
         in_work = scene.run_status(alias) != "succeeded"
         server.restart(mode)
         result.kills += in_work
-    until = time.monotonic() + 60
+    until = time.monotonic() + 150
     while scene.run_status(alias) != "succeeded":
         assert time.monotonic() < until, nursery.said()[-3000:]
         time.sleep(0.05)

@@ -106,7 +106,7 @@ class Nursery:
         endings, self.endings = self.endings, {}
         return endings
 
-    def wait(self, pid: int, timeout: float = 60) -> int:
+    def wait(self, pid: int, timeout: float = 150) -> int:
         """Wait for the end of a process; gives its exit code, negative for a signal."""
         until = time.monotonic() + timeout
         while pid not in self.endings:
@@ -115,7 +115,7 @@ class Nursery:
             self._read(until - time.monotonic())
         return self.endings.pop(pid)
 
-    def result(self, pid: int, timeout: float = 60) -> tuple[Any, int]:
+    def result(self, pid: int, timeout: float = 150) -> tuple[Any, int]:
         """Wait for the end of a process; give what its job gave and how many faults it met."""
         code = self.wait(pid, timeout)
         if code:
@@ -133,7 +133,7 @@ class Nursery:
             return False
         return stat.rpartition(")")[2].split()[0] == "T"
 
-    def wait_until_stopped(self, pid: int, timeout: float = 30) -> None:
+    def wait_until_stopped(self, pid: int, timeout: float = 90) -> None:
         until = time.monotonic() + timeout
         while not self.is_stopped(pid):
             self._read(0.01)
@@ -161,7 +161,7 @@ class Nursery:
         self.process.stdin.write(json.dumps(command).encode() + b"\n")
         self.process.stdin.flush()
 
-    def _answer(self, name: str, timeout: float = 30) -> dict[str, Any]:
+    def _answer(self, name: str, timeout: float = 90) -> dict[str, Any]:
         until = time.monotonic() + timeout
         while True:
             for answer in self._read(until - time.monotonic()):

@@ -51,7 +51,7 @@ def test_the_server_ends_the_transaction_of_a_worker_that_stays_frozen(alias, nu
 
     while scene.run_status(alias) != "succeeded":
         nursery.result(nursery.work(alias, host="b", settings=settings))
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
 
     nursery.signal(frozen, signal.SIGCONT)
     nursery.result(frozen)
@@ -68,7 +68,7 @@ def test_a_worker_frozen_in_its_first_moment_in_a_batch_is_ended_too(alias, nurs
 
     while scene.run_status(alias) != "succeeded":
         nursery.result(nursery.work(alias, host="b", settings=settings))
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
 
 
 @pytest.mark.db("postgresql", "mariadb")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from massmigration.testing.contract.processes import Process
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-PATIENCE = 45.0
+PATIENCE = 120.0
 ACTIONS = "tests.djangae.project.actions"
 SETTINGS = "tests.djangae.project.settings_contract"
 OLD_SETTINGS = "tests.djangae.project.settings"
@@ -51,30 +52,34 @@ def opened(kind: str, directory: Path) -> Iterator[dict[str, str]]:
     Raises:
         MissingServer: one of them is not installed.
     """
-    web_port = servers.free_port()
-    emulator = servers.start_cloud_tasks(web_port, *QUEUES)
-    address = f"{emulator.host}:{emulator.port}"
-    _emulators[address] = emulator
-    name = f"massmigration{os.getpid()}x{next(_numbers)}"
-    found = {
-        "MM_DJANGAE_DATABASE": kind,
-        "MM_DJANGAE_DIR": str(directory),
-        "MM_DJANGAE_NAME": name,
-        "TASKS_EMULATOR_HOST": address,
-        "GUNICORN_CMD_ARGS": (
-            f"--bind 127.0.0.1:{web_port} --reuse-port --workers 1 --timeout 120"
-            " --graceful-timeout 5 --log-level warning"
-        ),
-        "PYTHONPATH": str(servers.ROOT),
-    }
-    try:
-        if kind == "postgresql":
-            found["MM_TEST_PG_PORT"] = _new_postgresql(name)
-        elif kind != "sqlite":
-            found[servers.VARIABLES[kind]] = str(_running(kind).port)
-        yield found
-    finally:
-        emulator.stop("immediate")
+    with closing(socket.socket()) as held:
+        # Bound and not listened on, so that nobody finds it free while no web server is there.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        web_port = servers.free_port()
+        held.bind((servers.HOST, web_port))
+        emulator = servers.start_cloud_tasks(web_port, *QUEUES)
+        address = f"{emulator.host}:{emulator.port}"
+        _emulators[address] = emulator
+        name = f"massmigration{os.getpid()}x{next(_numbers)}"
+        found = {
+            "MM_DJANGAE_DATABASE": kind,
+            "MM_DJANGAE_DIR": str(directory),
+            "MM_DJANGAE_NAME": name,
+            "TASKS_EMULATOR_HOST": address,
+            "GUNICORN_CMD_ARGS": (
+                f"--bind 127.0.0.1:{web_port} --reuse-port --workers 1 --timeout 120"
+                " --graceful-timeout 5 --log-level warning"
+            ),
+            "PYTHONPATH": str(servers.ROOT),
+        }
+        try:
+            if kind == "postgresql":
+                found["MM_TEST_PG_PORT"] = _new_postgresql(name)
+            elif kind != "sqlite":
+                found[servers.VARIABLES[kind]] = str(_running(kind).port)
+            yield found
+        finally:
+            emulator.stop("immediate")
 
 
 class Scene:
@@ -111,7 +116,7 @@ class Scene:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -64,7 +64,9 @@ class TestBackend:
         web = scene.web(MM_DJANGAE_ROW_SECONDS="0.005", MM_DJANGAE_SLICE_SECONDS="30")
         scene.do("launch", MAPPER)
         for rows in (30, 100) if scene.is_exactly_once else (30,):
-            scene.wait_until(MAPPER, lambda found, rows=rows: 300 - found["counts"]["0"] >= rows)
+            scene.wait_until(
+                MAPPER, lambda found, rows=rows: 300 - found["counts"].get("0", 0) >= rows
+            )
             for pid in web.members():
                 os.kill(pid, signal.SIGKILL)
             web = scene.web()

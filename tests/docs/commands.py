@@ -54,7 +54,7 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=250,
             check=False,
         )
         assert result.returncode == 0, f"$ {self.line}\n{result.stdout}"

@@ -19,8 +19,9 @@ NO_BROWSER = "NOT TESTED: no chromium found (sudo apt-get install chromium)"
 # Not for the session: as long as it lives, its event loop keeps Django from other tests' databases.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not everybody has it
+    from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415 - not everybody has it
 
+    expect.set_options(timeout=30_000)
     program = live.find_browser()
     if program is None:
         untested.skip(NO_BROWSER)
@@ -69,7 +70,7 @@ def open_page(browser: Browser, site: live.Site) -> Iterator[object]:
         context = browser.new_context(base_url=on or site.url, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
         if user:

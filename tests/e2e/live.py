@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +47,7 @@ class Site:
             "MM_SITE": words,
             "PYTHONWARNINGS": "default",
         }
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = servers.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._processes: list[subprocess.Popen[bytes]] = []
         self._worker: subprocess.Popen[bytes] | None = None
@@ -61,7 +60,7 @@ class Site:
                 self.sql(name, "PRAGMA journal_mode = wal")
         address = f"127.0.0.1:{self.port}"
         self._start("-m", "django", "runserver", "--noreload", "--insecure", address)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while True:
             try:
                 urllib.request.urlopen(f"{self.url}/login/", timeout=5).close()
@@ -79,7 +78,7 @@ class Site:
         self.stop_worker()
         for process in self._processes:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
     def start_worker(self) -> None:
         self._worker = self._start("-m", "django", "massmigration", "worker")
@@ -88,7 +87,7 @@ class Site:
         if self._worker is None:
             return
         self._worker.kill() if kill else self._worker.terminate()
-        self._worker.wait(20)
+        self._worker.wait(60)
         self._worker = None
 
     def sql(self, alias: str, statement: str, *values: object) -> list[tuple[object, ...]]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests import servers
 
 DEMO = Path(__file__).parents[2] / "demo" / "run.py"
 
@@ -70,9 +71,7 @@ def test_number_of_cities_that_is_none_is_one_sentence(tmp_path):
 @pytest.mark.browser  # nearly: it asks as one does
 def test_the_pages_open_on_the_demos_data(tmp_path):
     assert run_demo(tmp_path, cities="600").returncode == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = servers.free_port()
     process = subprocess.Popen(
         [sys.executable, DEMO.with_name("pages.py"), str(port)],
         env=os.environ | {"DEMO_DATA": str(tmp_path)},

@@ -48,7 +48,7 @@ class Site:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             check=False,
         )
         if check:

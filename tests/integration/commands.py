@@ -62,12 +62,12 @@ def started(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 60) -> Result:
+def ended(process: subprocess.Popen[str], seconds: float = 150) -> Result:
     out, error = process.communicate(timeout=seconds)
     return Result(process.returncode, out, error)
 
 
-def wait_until(is_so: Callable[[], Any], seconds: float = 30) -> None:
+def wait_until(is_so: Callable[[], Any], seconds: float = 150) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until, "what was waited for did not come"

@@ -224,7 +224,7 @@ def start_process(alias: str, cls: type, *, kill_at: str = "", visit: int = 1) -
     )
 
 
-def ended(process: subprocess.Popen, timeout: float = 60) -> int:
+def ended(process: subprocess.Popen, timeout: float = 150) -> int:
     """Wait for a process; show what it said when it failed by itself."""
     try:
         output, _ = process.communicate(timeout=timeout)

@@ -180,7 +180,7 @@ def test_the_third_signal_breaks_off_the_batch_and_rolls_it_back(alias):
             time.sleep(0.7)
             assert process.poll() is None
             process.send_signal(signal.SIGINT)
-        result = ended(process, seconds=20)
+        result = ended(process)
 
     assert result.code == 130
     assert "stopping after the batch in flight" in result.out

@@ -241,7 +241,7 @@ def test_tasks_of_one_attempt_do_not_wait_for_each_other(alias, register):
 
     with Holder(alias, lambda: migration.wrapped_operation(rows[0], attempt, alias)):
         future = in_thread(migration.wrapped_operation, rows[1], attempt, alias)
-        assert future.result(timeout=2) is True
+        assert future.result(timeout=30) is True
 
 
 def test_record_made_by_an_older_version_can_be_finished_and_errored(alias, register):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from django.core.management import call_command
@@ -11,7 +10,12 @@ from django.db import connections, transaction
 from django.test import override_settings
 
 from massmigration import api
-from massmigration.enforcement import APPLIED_MIGRATIONS_CACHE, migration_is_applied
+from massmigration.enforcement import (
+    APPLIED_MIGRATIONS_CACHE,
+    applied,
+    migration_is_applied,
+    protection,
+)
 from massmigration.exceptions import RequiredMigrationNotApplied
 from massmigration.models import MigrationRecord
 from tests.integration.enforcing import (
@@ -50,15 +54,28 @@ def test_a_no_is_asked_again_each_time(alias, register):
     assert answer() == 42
 
 
-def test_a_yes_is_asked_again_after_the_record_cache_timeout(alias, register):
+class Clock:
+    """Time that passes when a test says so."""
+
+    now = 1_000.0
+
+    def monotonic(self):
+        return self.now
+
+
+def test_a_yes_is_asked_again_after_the_record_cache_timeout(alias, register, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(applied, "time", clock)
+    monkeypatch.setattr(protection, "monotonic", clock.monotonic)
     register(Simple)
     api.fake(KEY, alias)
     answer = protected(alias)
-    with override_settings(MASSMIGRATION_RECORD_CACHE_TIMEOUT=0.2):
+    with override_settings(MASSMIGRATION_RECORD_CACHE_TIMEOUT=30):
         answer()
         delete_behind_our_back(alias)
+        clock.now += 29
         assert answer() == 42
-        time.sleep(0.25)
+        clock.now += 2
         with pytest.raises(RequiredMigrationNotApplied):
             answer()
 

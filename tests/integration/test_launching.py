@@ -304,7 +304,7 @@ def test_run_whose_record_was_changed_by_hand_rests(alias, register, values, sta
         MigrationRecord.objects.using(alias).update(**values)
 
     with at_point("after commit", change):
-        driven = api.run(migration, alias, api.RunRequest(should_stop=_after(5)))
+        driven = api.run(migration, alias, api.RunRequest(should_stop=_after(60)))
 
     assert driven.state == state
     assert driven.rows == 10
@@ -325,7 +325,7 @@ def test_run_whose_record_was_changed_by_hand_before_its_end_is_not_closed_as_ap
         MigrationRecord.objects.using(alias).update(**values)
 
     with at_point("before finish", change):
-        driven = api.run(migration, alias, api.RunRequest(should_stop=_after(5)))
+        driven = api.run(migration, alias, api.RunRequest(should_stop=_after(60)))
 
     assert driven.state == state
     assert record_of(alias).is_applied is ("is_applied" in values)
@@ -346,7 +346,7 @@ def test_run_whose_record_was_given_to_another_attempt_by_older_code_stops(alias
         MigrationRecord.objects.using(alias).update(attempt_uuid=other)
 
     with at_point("after commit", change):
-        driven = api.run(migration, alias, api.RunRequest(should_stop=_after(5)))
+        driven = api.run(migration, alias, api.RunRequest(should_stop=_after(60)))
 
     assert (driven.state, driven.rows) == ("cancelled", 10)
     assert values(alias) == [1] * 10 + [0] * 20

@@ -6,7 +6,7 @@ import time
 from django.db import connections
 
 from massmigration import api
-from tests.integration.support import AddOne, make_items
+from tests.integration.support import AddOne, make_items, values
 
 
 class AddOneSlowly(AddOne):
@@ -30,11 +30,10 @@ def test_pause_gets_through_to_a_run_at_full_speed(alias, register):
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     time.sleep(1.5)  # until batches last as long as they are to last
-    asked = time.monotonic()
     api.pause(migration.key, alias)
-    thread.join(30)
+    thread.join(100)
 
     assert states == ["paused"]
-    assert time.monotonic() - asked < 5
+    assert sum(values(alias)) < 4000

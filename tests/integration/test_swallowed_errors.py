@@ -276,7 +276,7 @@ def test_deadlock_that_is_raised_is_tried_again(alias, register):
     assert values(alias) == [1] * 30
 
 
-def _until(condition, seconds=10.0):
+def _until(condition, seconds=60.0):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

@@ -331,7 +331,7 @@ def run_in(project, *words):
         cwd=project,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
 

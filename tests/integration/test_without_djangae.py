@@ -48,7 +48,7 @@ def test_base_classes_enforcement_pages_and_commands_work(tmp_path):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
     assert done.stdout.endswith("all of it works\n"), done.stdout + done.stderr

@@ -95,4 +95,4 @@ def alias(request: pytest.FixtureRequest, migrated: None) -> Iterator[str]:
 @pytest.fixture
 def manage() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the project's manage.py in a process of its own, on the same databases."""
-    return managing.runner(MANAGE, timeout=90)
+    return managing.runner(MANAGE, timeout=250)

@@ -43,12 +43,12 @@ SHORT_LEASE = {"DJANGO_SETTINGS_MODULE": "tests.schemaless.project.settings_shor
 
 
 @contextmanager
-def worker(alias: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(alias: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start a worker; whatever the test does, it ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "django", "massmigration", "worker", "--database", alias],
         cwd=MANAGE.parents[3],
-        env={**os.environ, **SHORT_LEASE},
+        env={**os.environ, **SHORT_LEASE, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -77,7 +77,17 @@ def is_applied(alias):
 
 
 # A transaction that a killed or frozen process has open is waited for until the server ends it.
-patient = pytest.mark.timeout(300)
+patient = pytest.mark.timeout(600)
+
+
+def is_stopped_with_a_part(alias, process):
+    """Stop a worker; if it was between two parts, of which none is left by it, let it go on."""
+    process.send_signal(signal.SIGSTOP)
+    shards = shards_of(alias, run_of(alias, SLOW).id)
+    if any(shard.owner and shard.is_open for shard in shards):
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
 
 
 @patient
@@ -86,6 +96,7 @@ def test_what_a_killed_worker_left_is_taken_up(alias):
     api.launch(file_migration("0005_slow"), alias)
     with worker(alias) as first:
         wait_until(lambda: done(alias) > 10)
+        wait_until(lambda: is_stopped_with_a_part(alias, first))
         first.kill()
         first.wait()
 
@@ -102,7 +113,6 @@ def test_what_a_killed_worker_left_is_taken_up(alias):
 @patient
 def test_several_workers_share_the_parts_and_do_each_row_once(alias):
     make(alias, 80)
-    api.launch(file_migration("0005_slow"), alias)
     owners: set[str] = set()
 
     def is_done():
@@ -110,7 +120,10 @@ def test_several_workers_share_the_parts_and_do_each_row_once(alias):
             owners.update({shard.owner} - {""})
         return is_applied(alias)
 
-    with worker(alias), worker(alias), worker(alias):
+    long = {"MM_LEASE": "60"}  # of a worker that a busy machine keeps waiting nobody takes a part
+    with worker(alias, **long), worker(alias, **long), worker(alias, **long):
+        wait_until(lambda: Looker.objects.using(alias).count() == 3)
+        api.launch(file_migration("0005_slow"), alias)
         wait_until(is_done)
 
     assert values(alias) == [1] * 80

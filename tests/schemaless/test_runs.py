@@ -232,7 +232,7 @@ def test_forget_is_refused_while_a_worker_is_in_a_batch(alias, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr("massmigration.recorder.unlocked.WATCH_SHARE", 5.0)
-        patch.setattr("massmigration.conf.Settings.LEASE", 0.6)
+        patch.setattr("massmigration.conf.Settings.LEASE", 3.0)
         assert run(known(monkeypatch, ForgetItself), alias).state in {"succeeded", "cancelled"}
     assert refused == [7]
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 30.0
+START_TIMEOUT = 180.0
+STOP_TIMEOUT = 90.0
 Mode = Literal["fast", "immediate"]
 
 

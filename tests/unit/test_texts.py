@@ -155,7 +155,7 @@ def test_what_is_imported_before_there_are_settings_asks_for_none():
 
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, env=environment, capture_output=True, text=True, timeout=250, check=False
     )
 
     assert done.returncode == 0, done.stderr

@@ -141,7 +141,7 @@ def test_one_waits_for_another_that_is_writing(attic):
             with pytest.raises(NotYet):
                 waiting.result(timeout=0.3)
             (attic / "massmigrations" / "0001_first.py").write_text("# the other's\n")
-        waiting.result(timeout=10)
+        waiting.result(timeout=60)
     path = attic / "massmigrations" / "0002_new.py"
     assert dependencies_of(path) == [("attic", "0001_first")]
 

@@ -153,7 +153,7 @@ class BackendContract:
     def test_pause_stops_the_work_and_resume_goes_on(self, project: Project) -> None:
         """From the cursors."""
         project.workers(2)
-        project.begin(SLOW, 400)
+        project.begin(SLOW, 600)
         project.wait_for_rows(SLOW, 20)
         project.site.do("act", action="pause", name=SLOW)
         done = project.wait_until_nobody_works(SLOW)["counts"]
@@ -161,12 +161,12 @@ class BackendContract:
         assert project.state(SLOW)["counts"] == done
         assert set(done) == {"0", "1"}
         project.site.do("act", action="resume", name=SLOW)
-        assert project.wait_for(SLOW, "applied")["counts"] == {"1": 400}
+        assert project.wait_for(SLOW, "applied")["counts"] == {"1": 600}
 
     def test_after_cancel_nothing_more_is_done(self, project: Project) -> None:
         """And it may begin anew."""
         project.workers(2)
-        project.begin(SLOW, 400)
+        project.begin(SLOW, 3000)
         project.wait_for_rows(SLOW, 20)
         project.site.do("act", action="cancel", name=SLOW)
         done = project.wait_until_nobody_works(SLOW)
@@ -223,14 +223,14 @@ class BackendContract:
         """A worker of the release before leaves the migration alone, for it lacks the file."""
         project.looker()
         project.workers(1, release=0)
-        project.begin(DEPLOYED, 300)
+        project.begin(DEPLOYED, 500)
         time.sleep(1.5)
-        assert project.state(DEPLOYED)["counts"] == {"0": 300}
+        assert project.state(DEPLOYED)["counts"] == {"0": 500}
         project.workers(1, release=1)
         project.wait_for_rows(DEPLOYED, 20)
         project.workers(1, release=2)
         found = project.wait_for(DEPLOYED, "applied")
-        assert found["counts"] == {"1": 300}
+        assert found["counts"] == {"1": 500}
         assert set(found["releases"]) == {"1", "2"}
 
     def test_an_hour_without_a_worker_is_survived(self, project: Project) -> None:

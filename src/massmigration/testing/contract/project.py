@@ -21,7 +21,7 @@ WIDE = "0007_wide"
 WRONG_PARAMS = "0008_wrong_params"
 WAITING = "0009_waiting"
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 ALL_AT_ONCE = 0.25
 """How often all workers are killed at once, so that none is left that could look."""
 

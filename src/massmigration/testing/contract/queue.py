@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from massmigration.testing.contract.backend import BackendContract
-from massmigration.testing.contract.project import SLOW, WIDE
+from massmigration.testing.contract.project import PATIENCE, SLOW, WIDE
 
 if TYPE_CHECKING:
     from massmigration.testing.contract.project import Project
@@ -85,10 +85,12 @@ class QueueContract(BackendContract):
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "done")
             project.site.do("call", path=self.other_task, words=[str(path)])
-            until = time.monotonic() + 10
-            while not path.exists() and time.monotonic() < until:
+            until, is_done, state = time.monotonic() + PATIENCE, False, "running"
+            while not is_done and state == "running":
+                assert time.monotonic() < until, "Neither the task nor the run comes to its end."
                 time.sleep(0.05)
-            is_done, state = path.exists(), project.site.do("rows_done", name=SLOW)["state"]
+                is_done = path.exists()
+                state = project.site.do("rows_done", name=SLOW)["state"]
         project.site.do("act", action="cancel", name=SLOW)
         assert is_done
         assert state == "running"

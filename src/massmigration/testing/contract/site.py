@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from massmigration.backends.queue import QueueBackend
 
 APP = "massmigration_contract"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Site:
