@@ -281,5 +281,7 @@ def test_a_database_that_is_away_is_one_sentence_and_exit_code_1(manage):
     result = manage("massmigration", "run", "shop", "0001", *words, check=False)
 
     assert result.returncode == 1
-    assert "the database does not answer: unable to open database file" in result.stderr
+    assert (
+        "shop:0001_add_one on away: the database does not answer: unable to open database file"
+    ) in result.stderr
     assert "Traceback" not in result.stderr
