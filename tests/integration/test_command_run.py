@@ -106,6 +106,35 @@ def test_limit_is_a_trial_that_pauses_and_run_does_the_rest(alias):
     assert values(alias) == [1] * 50
 
 
+@pytest.mark.db("sqlite")
+def test_a_trial_of_what_was_started_already_is_refused_and_does_nothing():
+    make_items("default", 20)
+    command("run", "shop", "0004", "--detach", "--database", "default")
+
+    trial = command("run", "shop", "0004", "--database", "default", "--limit", "3")
+
+    assert trial.code == 1
+    assert "is enqueued; a trial needs a new run. Leave the limit out" in trial.error
+    assert "goes on" not in trial.out
+    assert values("default") == [0] * 20
+    assert run_of("default").status == "enqueued"
+
+
+def test_who_loses_the_race_to_start_a_trial_does_no_row_beyond_it(alias, monkeypatch):
+    make_items(alias, 20)
+    start = planning.start
+
+    def be_late(*args, **options):
+        start(*args, **options)
+        return start(*args, **options)
+
+    monkeypatch.setattr(planning, "start", be_late)
+
+    assert command("run", "shop", "0004", "--database", alias, "--limit", "3").code == 0
+
+    assert sorted(values(alias)) == [0] * 17 + [1] * 3
+
+
 def test_a_failed_row_is_named_and_run_goes_on_from_the_cursor(alias, monkeypatch):
     make_items(alias, 50)
     monkeypatch.setenv("MM_SLOW_FAIL_AT", "item 33")

@@ -159,6 +159,8 @@ class _Session:
         if self.request.restart or found.run is None or found.progress is None:
             return
         done = wording.count(found.progress.rows_done, "row")
+        if self.limit is not None:  # a trial begins, or is refused
+            return
         if api.is_code_changed(self.migration, found.run):
             text = f"{self.key} on {self.alias} goes on with other code than it began with."
             self.display.say("code changed", text, rows=found.progress.rows_done)
