@@ -135,6 +135,15 @@ def test_who_loses_the_race_to_start_a_trial_does_no_row_beyond_it(alias, monkey
     assert sorted(values(alias)) == [0] * 17 + [1] * 3
 
 
+def test_a_trial_may_be_of_more_rows_than_a_column_can_count(alias):
+    make_items(alias, 5)
+
+    result = command("run", "shop", "0004", "--database", alias, "--limit", "9" * 30)
+
+    assert result.code == 0, result
+    assert values(alias) == [1] * 5
+
+
 def test_a_failed_row_is_named_and_run_goes_on_from_the_cursor(alias, monkeypatch):
     make_items(alias, 50)
     monkeypatch.setenv("MM_SLOW_FAIL_AT", "item 33")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from massmigration.management.actions.output import Output
 
 ASK_AGAIN_SECONDS = 1.0
+_MOST_ROWS = 2**63 - 1  # that the run's column can hold
 
 
 def run(out: Output, migration: BaseMigration, alias: str, options: dict[str, Any]) -> None:
@@ -85,7 +86,7 @@ class _Session:
         self.request = api.RunRequest(
             by=targets.who(),
             restart=options["restart"],
-            limit=None if options["limit"] is None else int(options["limit"]),
+            limit=None if options["limit"] is None else min(int(options["limit"]), _MOST_ROWS),
             workers=1 + self.helpers.count,
             full_speed=options["full_speed"],
             should_stop=signals.is_set,
@@ -158,9 +159,9 @@ class _Session:
         found = api.status_of(self.key, self.alias)
         if self.request.restart or found.run is None or found.progress is None:
             return
-        done = wording.count(found.progress.rows_done, "row")
         if self.limit is not None:  # a trial begins, or is refused
             return
+        done = wording.count(found.progress.rows_done, "row")
         if api.is_code_changed(self.migration, found.run):
             text = f"{self.key} on {self.alias} goes on with other code than it began with."
             self.display.say("code changed", text, rows=found.progress.rows_done)
