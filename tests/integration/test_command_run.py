@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.test import override_settings
 
 from massmigration import api
 from massmigration.engine import planning
@@ -323,3 +324,38 @@ def test_a_database_that_is_away_is_one_sentence_and_exit_code_1(manage):
         "shop:0001_add_one on away: the database does not answer: unable to open database file"
     ) in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.db("sqlite")
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("nowhere.Backend", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("massmigration.backends.local.LokalBackend", "ImportError: "),
+        ("Backend", "ImportError: Backend doesn't look like a module path"),
+        ("datetime.date", "TypeError: "),
+    ],
+)
+def test_a_backend_that_cannot_be_used_is_one_sentence_and_starts_nothing(path, why):
+    make_items("default", 3)
+
+    with override_settings(MASSMIGRATION_BACKEND=path):
+        result = command("run", "shop", "0004", "--detach", "--database", "default")
+
+    assert result.code == 1
+    assert result.error.startswith(f"The backend {path} of {SLOW_KEY} cannot be used: {why}")
+    assert not MigrationRecord.objects.using("default").exists()
+
+
+@pytest.mark.db("sqlite")
+def test_retry_with_a_backend_that_cannot_be_used_retries_and_says_so(monkeypatch):
+    make_items("default", 3)
+    monkeypatch.setenv("MM_SLOW_FAIL_AT", "item 1")
+    command("run", "shop", "0004", "--database", "default")
+
+    with override_settings(MASSMIGRATION_BACKEND="nowhere.Backend"):
+        result = command("retry", "shop", "0004", "--database", "default")
+
+    assert result.code == 0, result
+    assert "The backend nowhere.Backend of shop:0004_slow cannot be used" in result.out
+    assert run_of("default").status == "enqueued"
