@@ -359,3 +359,23 @@ def test_retry_with_a_backend_that_cannot_be_used_retries_and_says_so(monkeypatc
     assert result.code == 0, result
     assert "The backend nowhere.Backend of shop:0004_slow cannot be used" in result.out
     assert run_of("default").status == "enqueued"
+
+
+@pytest.mark.db("sqlite")
+def test_a_project_without_a_default_database_works_on_the_others(manage):
+    make_items("other", 5)
+    words = ("--settings", "tests.project.settings_no_default")
+
+    manage("massmigration", "run", "shop", "0004", "--detach", "--database", "other", *words)
+    manage("massmigration", "worker", "--once", *words)
+    manage("massmigration", "recover", *words)
+    manage("massmigration", "prune", "--older-than", "90d", *words)
+    shown = manage("massmigration", "status", *words)
+    refused = manage(
+        "massmigration", "run", "shop", "0004", "--database", "default", *words, check=False
+    )
+
+    assert values("other") == [1] * 5
+    assert "Database default" not in shown.stdout
+    assert refused.returncode == 2
+    assert "No migrations are applied on database 'default'" in refused.stderr
