@@ -327,6 +327,17 @@ def test_a_database_that_is_away_is_one_sentence_and_exit_code_1(manage):
 
 
 @pytest.mark.db("sqlite")
+def test_all_names_the_database_that_is_away(manage):
+    words = ["--settings", "tests.project.settings_unreachable", "--database", "away"]
+
+    result = manage("massmigration", "run", "--all", *words, check=False)
+
+    assert result.returncode == 1
+    assert " on away: the database does not answer" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.db("sqlite")
 @pytest.mark.parametrize(
     ("path", "why"),
     [
@@ -359,6 +370,16 @@ def test_retry_with_a_backend_that_cannot_be_used_retries_and_says_so(monkeypatc
     assert result.code == 0, result
     assert "The backend nowhere.Backend of shop:0004_slow cannot be used" in result.out
     assert run_of("default").status == "enqueued"
+
+
+@pytest.mark.db("sqlite")
+def test_a_project_that_manages_no_database_is_told_so():
+    with override_settings(MASSMIGRATION_DATABASES=[]):
+        status = command("status", "--database", "default")
+        run = command("run", "shop", "0004")
+
+    assert status.error.startswith("Migrations are applied on no database. See MASSMIGRATION_")
+    assert run.error.endswith("migrations are applied on: none.")
 
 
 @pytest.mark.db("sqlite")
