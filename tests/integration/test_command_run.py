@@ -9,7 +9,7 @@ from massmigration import api
 from massmigration.engine import planning
 from massmigration.loading import store
 from massmigration.models import MigrationRecord, Run
-from tests.integration.commands import SLOW_KEY, command, record_of, run_of
+from tests.integration.commands import SLOW_KEY, command, ended, record_of, run_of, started
 from tests.integration.support import AddOne, make_items, values
 from tests.project.shop.models import Item, TextItem, UUIDItem
 
@@ -383,6 +383,22 @@ def test_a_project_that_manages_no_database_is_told_so():
 
 
 @pytest.mark.db("sqlite")
+def test_a_reader_that_leaves_early_neither_stops_the_work_nor_brings_a_traceback():
+    make_items("default", 5)
+
+    with started("run", "shop", "0004", "--database", "default", "--format", "json") as process:
+        process.stdout.close()
+        code, errors = process.wait(timeout=60), process.stderr.read()
+
+    assert (code, errors) == (0, "")
+    assert values("default") == [1] * 5
+    with started("status") as process:
+        process.stdout.close()
+        code, errors = process.wait(timeout=60), process.stderr.read()
+    assert (code, errors) == (0, "")
+
+
+@pytest.mark.db("sqlite")
 def test_a_project_without_a_default_database_works_on_the_others(manage):
     make_items("other", 5)
     words = ("--settings", "tests.project.settings_no_default")
@@ -400,3 +416,19 @@ def test_a_project_without_a_default_database_works_on_the_others(manage):
     assert "Database default" not in shown.stdout
     assert refused.returncode == 2
     assert "No migrations are applied on database 'default'" in refused.stderr
+
+
+@pytest.mark.db("sqlite")
+def test_what_the_outputs_encoding_does_not_have_is_escaped_and_stops_nothing():
+    make_items("default", 5)
+    words = ("run", "shop", "0004", "--database", "default")
+    ascii_only = {"PYTHONIOENCODING": "ascii", "MM_SLOW_FAIL_AT": "Äpfel"}
+    Item.objects.using("default").filter(name="item 3").update(name="Äpfel")
+
+    with started(*words, **ascii_only) as process:
+        assert ended(process).code == 1
+    with started("status", **ascii_only) as process:
+        shown = ended(process)
+
+    assert (shown.code, shown.error) == (0, "")
+    assert "no luck with \\xc4pfel" in shown.out
