@@ -143,9 +143,11 @@ def test_prune_deletes_the_history_of_what_ended_long_ago(alias):
     Run.objects.using(alias).update(ended_at=timezone.now() - timedelta(days=91))
 
     kept = command("prune", "--older-than", "92d", "--database", alias)
+    never = command("prune", "--older-than", "999999w", "--database", alias)
     pruned = command("prune", older_than="90d", database=alias)
 
     assert "deleted 0 runs" in kept.out
+    assert "deleted 0 runs" in never.out
     assert "deleted 1 run " in pruned.out
     assert run_of(alias).id == record_of(alias).attempt_uuid
 
