@@ -236,6 +236,18 @@ def test_an_unmet_dependency_is_named(alias):
     )
 
 
+def test_a_dependency_that_does_not_exist_is_not_to_be_run_first(alias, register):
+    register(AddOne).dependencies = [("shop", "0777_gone")]
+
+    result = command("run", "shop", "0900", "--database", alias)
+
+    assert result.code == 1
+    assert result.error == (
+        f"shop:0900_test depends on shop:0777_gone, which does not exist and is not applied on"
+        f" {alias!r}. Correct the dependencies."
+    )
+
+
 def test_detach_leaves_the_work_and_says_when_no_worker_was_seen(alias):
     make_items(alias, 5)
 

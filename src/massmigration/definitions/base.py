@@ -189,6 +189,11 @@ class BaseMigration:
                         "%(key)s depends on %(other)s, which is not applied on %(alias)r yet."
                         " Run that first."
                     )
+                    if other is None and key not in {broken.key for broken in store.broken}:
+                        text = _(
+                            "%(key)s depends on %(other)s, which does not exist and is not applied"
+                            " on %(alias)r. Correct the dependencies."
+                        )
                     msg = Text(text, key=self.key, other=key, alias=alias)
                     raise DependentMigrationNotApplied(msg)
 
