@@ -65,6 +65,10 @@ class RefusedParams(MigrationError):
     """`backend_params` has a value that the backend cannot use."""
 
 
+class RefusedAttribute(MigrationError):
+    """An attribute of a migration has a value that it cannot be worked with."""
+
+
 class RefusedQueryset(MigrationError):
     """The queryset is of a kind that cannot be walked by key without changing its meaning."""
 
