@@ -24,22 +24,34 @@ def managed_aliases() -> list[str]:
     """Give the aliases on which migrations are applied.
 
     `MASSMIGRATION_DATABASES` if set; else those on which the router allows our record table,
-    less the mirrors of another one.
+    less the mirrors of another one and those without an engine.
 
     Raises:
-        DbAliasNotAllowed: when the setting names an unknown alias.
+        DbAliasNotAllowed: when the setting names an alias that is unknown or has no engine.
     """
     chosen = get_settings().DATABASES
     if chosen is not None:
         for alias in chosen:
             check_alias(alias, _("MASSMIGRATION_DATABASES names the unknown database %(alias)r"))
+            if not _has_engine(alias):
+                text = _(
+                    "MASSMIGRATION_DATABASES names the database %(alias)r, which has no ENGINE in"
+                    " DATABASES; leave it out."
+                )
+                raise DbAliasNotAllowed(Text(text, alias=alias))
         return list(chosen)
     return [
         alias
         for alias in connections
-        if not connections[alias].settings_dict.get("TEST", {}).get("MIRROR")
+        if _has_engine(alias)
+        and not connections[alias].settings_dict.get("TEST", {}).get("MIRROR")
         and router.allow_migrate_model(alias, MigrationRecord)
     ]
+
+
+def _has_engine(alias: str) -> bool:
+    """Tell whether there is a database; Django takes `"default": {}` where none is the default."""
+    return bool(connections[alias].settings_dict["ENGINE"] != "django.db.backends.dummy")
 
 
 def check_alias(alias: str, what: str = NO_DATABASE, **params: str) -> None:

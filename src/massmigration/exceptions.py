@@ -57,8 +57,16 @@ class NoQueue(MigrationError, NotImplementedError):
     """No queue is named for the migration; a NotImplementedError too, as in 0.3.x."""
 
 
+class UnusableBackend(MigrationError, ImportError):
+    """A migration's backend cannot be imported or made; an ImportError too, as in 0.3.x."""
+
+
 class RefusedParams(MigrationError):
     """`backend_params` has a value that the backend cannot use."""
+
+
+class RefusedAttribute(MigrationError):
+    """An attribute of a migration has a value that it cannot be worked with."""
 
 
 class RefusedQueryset(MigrationError):

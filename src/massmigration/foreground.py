@@ -117,9 +117,15 @@ def _take_up(migration: BaseMigration, alias: str, request: RunRequest) -> Run:
             )
         was = "" if record is None else Text(record.status().lower())
         raise WrongState(Text(text, key=migration.key, alias=alias, status=was))
-    if request.limit is not None and current.status != status.ENQUEUED:
-        text = _("%(key)s on %(alias)r is %(status)s; a trial needs a new run.")
-        raise WrongState(Text(text, key=migration.key, alias=alias, status=Text(current.status)))
+    # What somebody else has just started as the same trial is that trial; else all would be done.
+    is_that_trial = current.status == status.ENQUEUED and current.row_limit == request.limit
+    if request.limit is not None and not is_that_trial:
+        text = _(
+            "%(key)s on %(alias)r is %(status)s; a trial needs a new run. Leave the limit out to go"
+            " on, or forget it first."
+        )
+        was = status.word(current.status)
+        raise WrongState(Text(text, key=migration.key, alias=alias, status=was))
     return _go_on(migration, alias, current, request.by)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from massmigration.texts import Text
 from massmigration.texts import noop as _
 
 ENQUEUED: Final = "enqueued"
@@ -73,3 +74,8 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 def sources_of(target: str) -> frozenset[str]:
     """Give the statuses from which a run may go to `target`."""
     return frozenset(source for source, targets in TRANSITIONS.items() if target in targets)
+
+
+def word(run_status: str) -> Text:
+    """Give what sentences say: the state of the migration, by its name in `status`."""
+    return Text({SUCCEEDED: "applied", FAILED: "errored"}.get(run_status, run_status))

@@ -62,6 +62,19 @@ def test_what_does_not_fit_the_state_is_refused_with_exit_code_1(alias):
     assert result.error == f"shop:0004_slow was never started on {alias!r}, so it cannot be paused."
 
 
+def test_a_refusal_names_the_state_as_status_does(alias, monkeypatch):
+    make_items(alias, 4)
+    monkeypatch.setenv("MM_SLOW_FAIL_AT", "item 2")
+    command("run", *NAME, "--database", alias)
+    errored = command("resume", *NAME, "--database", alias)
+    monkeypatch.delenv("MM_SLOW_FAIL_AT")
+    command("run", *NAME, "--database", alias)
+    applied = command("retry", *NAME, "--database", alias)
+
+    assert "is errored; only one that is paused can be resumed." in errored.error
+    assert "is applied; only one that is errored can be retried." in applied.error
+
+
 def test_forget_lets_a_migration_run_again_from_the_beginning(alias):
     make_items(alias, 4)
     command("run", *NAME, "--database", alias)
@@ -130,9 +143,11 @@ def test_prune_deletes_the_history_of_what_ended_long_ago(alias):
     Run.objects.using(alias).update(ended_at=timezone.now() - timedelta(days=91))
 
     kept = command("prune", "--older-than", "92d", "--database", alias)
+    never = command("prune", "--older-than", "999999w", "--database", alias)
     pruned = command("prune", older_than="90d", database=alias)
 
     assert "deleted 0 runs" in kept.out
+    assert "deleted 0 runs" in never.out
     assert "deleted 1 run " in pruned.out
     assert run_of(alias).id == record_of(alias).attempt_uuid
 

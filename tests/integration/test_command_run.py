@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.test import override_settings
 
 from massmigration import api
 from massmigration.engine import planning
 from massmigration.loading import store
 from massmigration.models import MigrationRecord, Run
-from tests.integration.commands import SLOW_KEY, command, record_of, run_of
+from tests.integration.commands import SLOW_KEY, command, ended, record_of, run_of, started
 from tests.integration.support import AddOne, make_items, values
 from tests.project.shop.models import Item, TextItem, UUIDItem
 
@@ -106,6 +107,44 @@ def test_limit_is_a_trial_that_pauses_and_run_does_the_rest(alias):
     assert values(alias) == [1] * 50
 
 
+@pytest.mark.db("sqlite")
+def test_a_trial_of_what_was_started_already_is_refused_and_does_nothing():
+    make_items("default", 20)
+    command("run", "shop", "0004", "--detach", "--database", "default")
+
+    trial = command("run", "shop", "0004", "--database", "default", "--limit", "3")
+
+    assert trial.code == 1
+    assert "is enqueued; a trial needs a new run. Leave the limit out" in trial.error
+    assert "goes on" not in trial.out
+    assert values("default") == [0] * 20
+    assert run_of("default").status == "enqueued"
+
+
+def test_who_loses_the_race_to_start_a_trial_does_no_row_beyond_it(alias, monkeypatch):
+    make_items(alias, 20)
+    start = planning.start
+
+    def be_late(*args, **options):
+        start(*args, **options)
+        return start(*args, **options)
+
+    monkeypatch.setattr(planning, "start", be_late)
+
+    assert command("run", "shop", "0004", "--database", alias, "--limit", "3").code == 0
+
+    assert sorted(values(alias)) == [0] * 17 + [1] * 3
+
+
+def test_a_trial_may_be_of_more_rows_than_a_column_can_count(alias):
+    make_items(alias, 5)
+
+    result = command("run", "shop", "0004", "--database", alias, "--limit", "9" * 30)
+
+    assert result.code == 0, result
+    assert values(alias) == [1] * 5
+
+
 def test_a_failed_row_is_named_and_run_goes_on_from_the_cursor(alias, monkeypatch):
     make_items(alias, 50)
     monkeypatch.setenv("MM_SLOW_FAIL_AT", "item 33")
@@ -197,6 +236,18 @@ def test_an_unmet_dependency_is_named(alias):
     )
 
 
+def test_a_dependency_that_does_not_exist_is_not_to_be_run_first(alias, register):
+    register(AddOne).dependencies = [("shop", "0777_gone")]
+
+    result = command("run", "shop", "0900", "--database", alias)
+
+    assert result.code == 1
+    assert result.error == (
+        f"shop:0900_test depends on shop:0777_gone, which does not exist and is not applied on"
+        f" {alias!r}. Correct the dependencies."
+    )
+
+
 def test_detach_leaves_the_work_and_says_when_no_worker_was_seen(alias):
     make_items(alias, 5)
 
@@ -281,5 +332,115 @@ def test_a_database_that_is_away_is_one_sentence_and_exit_code_1(manage):
     result = manage("massmigration", "run", "shop", "0001", *words, check=False)
 
     assert result.returncode == 1
-    assert "the database does not answer: unable to open database file" in result.stderr
+    assert (
+        "shop:0001_add_one on away: the database does not answer: unable to open database file"
+    ) in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.db("sqlite")
+def test_all_names_the_database_that_is_away(manage):
+    words = ["--settings", "tests.project.settings_unreachable", "--database", "away"]
+
+    result = manage("massmigration", "run", "--all", *words, check=False)
+
+    assert result.returncode == 1
+    assert " on away: the database does not answer" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.db("sqlite")
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("nowhere.Backend", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("massmigration.backends.local.LokalBackend", "ImportError: "),
+        ("Backend", "ImportError: Backend doesn't look like a module path"),
+        ("datetime.date", "TypeError: "),
+    ],
+)
+def test_a_backend_that_cannot_be_used_is_one_sentence_and_starts_nothing(path, why):
+    make_items("default", 3)
+
+    with override_settings(MASSMIGRATION_BACKEND=path):
+        result = command("run", "shop", "0004", "--detach", "--database", "default")
+
+    assert result.code == 1
+    assert result.error.startswith(f"The backend {path} of {SLOW_KEY} cannot be used: {why}")
+    assert not MigrationRecord.objects.using("default").exists()
+
+
+@pytest.mark.db("sqlite")
+def test_retry_with_a_backend_that_cannot_be_used_retries_and_says_so(monkeypatch):
+    make_items("default", 3)
+    monkeypatch.setenv("MM_SLOW_FAIL_AT", "item 1")
+    command("run", "shop", "0004", "--database", "default")
+
+    with override_settings(MASSMIGRATION_BACKEND="nowhere.Backend"):
+        result = command("retry", "shop", "0004", "--database", "default")
+
+    assert result.code == 0, result
+    assert "The backend nowhere.Backend of shop:0004_slow cannot be used" in result.out
+    assert run_of("default").status == "enqueued"
+
+
+@pytest.mark.db("sqlite")
+def test_a_project_that_manages_no_database_is_told_so():
+    with override_settings(MASSMIGRATION_DATABASES=[]):
+        status = command("status", "--database", "default")
+        run = command("run", "shop", "0004")
+
+    assert status.error.startswith("Migrations are applied on no database. See MASSMIGRATION_")
+    assert run.error.endswith("migrations are applied on: none.")
+
+
+@pytest.mark.db("sqlite")
+def test_a_reader_that_leaves_early_neither_stops_the_work_nor_brings_a_traceback():
+    make_items("default", 5)
+
+    with started("run", "shop", "0004", "--database", "default", "--format", "json") as process:
+        process.stdout.close()
+        code, errors = process.wait(timeout=60), process.stderr.read()
+
+    assert (code, errors) == (0, "")
+    assert values("default") == [1] * 5
+    with started("status") as process:
+        process.stdout.close()
+        code, errors = process.wait(timeout=60), process.stderr.read()
+    assert (code, errors) == (0, "")
+
+
+@pytest.mark.db("sqlite")
+def test_a_project_without_a_default_database_works_on_the_others(manage):
+    make_items("other", 5)
+    words = ("--settings", "tests.project.settings_no_default")
+
+    manage("massmigration", "run", "shop", "0004", "--detach", "--database", "other", *words)
+    manage("massmigration", "worker", "--once", *words)
+    manage("massmigration", "recover", *words)
+    manage("massmigration", "prune", "--older-than", "90d", *words)
+    shown = manage("massmigration", "status", *words)
+    refused = manage(
+        "massmigration", "run", "shop", "0004", "--database", "default", *words, check=False
+    )
+
+    assert values("other") == [1] * 5
+    assert "Database default" not in shown.stdout
+    assert refused.returncode == 2
+    assert "No migrations are applied on database 'default'" in refused.stderr
+
+
+@pytest.mark.db("sqlite")
+def test_what_the_outputs_encoding_does_not_have_is_escaped_and_stops_nothing():
+    make_items("default", 5)
+    words = ("run", "shop", "0004", "--database", "default")
+    ascii_only = {"PYTHONIOENCODING": "ascii", "MM_SLOW_FAIL_AT": "Äpfel"}
+    Item.objects.using("default").filter(name="item 3").update(name="Äpfel")
+
+    with started(*words, **ascii_only) as process:
+        assert ended(process).code == 1
+    with started("status", **ascii_only) as process:
+        shown = ended(process)
+
+    assert (shown.code, shown.error) == (0, "")
+    assert "no luck with \\xc4pfel" in shown.out

@@ -141,6 +141,17 @@ def test_workers_share_a_run_and_stop_with_it(alias, manage):
     assert run_of(alias).status == "succeeded"
 
 
+@pytest.mark.db("postgresql", "mariadb")
+def test_the_last_line_counts_the_rows_of_all_workers(alias):
+    make_items(alias, 400)
+
+    with started(*RUN, "--database", alias, "--workers", "2", **SLOW) as process:
+        result = ended(process, 120)
+
+    assert result.code == 0, result
+    assert f"shop:0004_slow on {alias}: applied, 400 rows in" in result.out
+
+
 @pytest.mark.db("sqlite")
 def test_workers_where_they_are_of_no_use_are_refused_with_the_reason(alias):
     make_items(alias, 5)

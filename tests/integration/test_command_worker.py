@@ -56,6 +56,19 @@ def test_once_does_all_that_waits_in_any_app_and_ends(alias):
     assert f"shop:0001_add_one on {alias}: applied, 40 rows" in result.out
 
 
+def test_once_is_seen_after_its_end_as_cron_starts_the_next(alias):
+    make_items(alias, 5)
+    command("worker", "--once", "--database", alias)
+    command("worker", "--once", "--database", alias)
+    command("run", "shop", "0004", "--detach", "--database", alias)
+
+    shown = command("status", "--database", alias)
+
+    assert "A worker was last seen " in shown.out
+    assert "No worker has been seen" not in shown.out
+    assert Looker.objects.using(alias).count() == 1
+
+
 def test_once_with_a_migration_that_fails_does_the_others_and_ends_with_1(alias):
     make_items(alias, 10)
     detach(alias, "0004")

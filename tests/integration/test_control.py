@@ -205,7 +205,7 @@ def test_action_that_does_not_fit_is_refused_and_changes_nothing(alias, register
     api.launch(register(AddOneInTens), alias)
     Run.objects.using(alias).update(status=state)
 
-    with pytest.raises(WrongState, match=state):
+    with pytest.raises(WrongState, match=f"is {status.word(state)}"):
         getattr(api, action)(KEY, alias)
 
     assert run_of(alias).status == state

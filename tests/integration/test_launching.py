@@ -8,6 +8,7 @@ import time
 import uuid
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 
 from massmigration import api
@@ -18,12 +19,14 @@ from massmigration.exceptions import (
     InsideTransaction,
     MigrationAlreadyStarted,
     MigrationError,
+    RefusedAttribute,
     StillWorking,
 )
 from massmigration.models import Event, MigrationRecord, Run, Shard
 from tests.integration.support import (
     AddOne,
     AddOneInTens,
+    AddOneToAll,
     at_point,
     elsewhere,
     in_thread,
@@ -378,3 +381,46 @@ def test_refused_launch_says_what_to_do(alias, register):
 
     with pytest.raises(MigrationError, match="take the slice away"):
         api.launch(register(Sliced), alias)
+
+
+@pytest.mark.db("sqlite")
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("batch_seconds", "0.5", "a number above 0"),
+        ("batch_seconds", float("nan"), "a number above 0"),
+        ("max_batch_hold", -3, "a number above 0"),
+        ("max_batch_size", 0, "a whole number above 0"),
+        ("max_batch_size", 1e3, "a whole number above 0"),
+        ("pause_between_batches", -1, "a number, 0 or more"),
+        ("shards", True, "a whole number above 0"),
+    ],
+)
+def test_an_attribute_of_no_use_is_refused_with_what_it_must_be(register, name, value, expected):
+    make_items("default", 3)
+    migration = register(AddOneInTens)
+    setattr(migration, name, value)
+
+    with pytest.raises(RefusedAttribute) as refused:
+        api.launch(migration, "default")
+
+    assert str(refused.value) == f"{name} of {migration.key} is {value!r}; it must be {expected}."
+    assert not MigrationRecord.objects.exists()
+
+
+@pytest.mark.db("sqlite")
+@pytest.mark.parametrize("cls", [AddOneInTens, AddOneToAll])
+def test_an_attribute_that_is_of_no_use_after_a_deploy_fails_the_run_and_ends_no_worker(
+    register, cls
+):
+    make_items("default", 3)
+    migration = register(cls)
+    api.launch(migration, "default")
+    migration.max_batch_hold = "long"
+
+    with pytest.raises(CommandError, match="Something failed"):
+        call_command("massmigration", "worker", "--once", database=["default"])
+
+    run = Run.objects.get(migration_key=migration.key)
+    assert (run.status, run.error_type) == ("failed", "RefusedAttribute")
+    assert "max_batch_hold of shop:0900_test is 'long'; it must be a number" in run.error_message

@@ -92,12 +92,12 @@ def test_a_refused_action_is_german_on_the_page_and_english_in_the_command(
     result = command("pause", "shop", "0900", "--database", "default")
 
     german = said(response)
-    assert "ist im Zustand „erfolgreich“; nur im Zustand „eingereiht“ oder „läuft“" in german
+    assert "ist im Zustand „angewendet“; nur im Zustand „eingereiht“ oder „läuft“" in german
     assert "kann sie angehalten werden" in german
-    assert "is succeeded; only one that is enqueued or running can be paused" in (
+    assert "is applied; only one that is enqueued or running can be paused" in (
         result.out + result.error
     )
-    with pytest.raises(WrongState, match="is succeeded; only one that is enqueued or running"):
+    with pytest.raises(WrongState, match="is applied; only one that is enqueued or running"):
         api.pause(KEY, "default")
 
 

@@ -149,6 +149,10 @@ class Worker:
         for alias in self.aliases:
             try:
                 lookers.left(alias, self.owner)
+                if self.once and self.kind == "worker" and alias in self._seen:
+                    # Cron starts the next one: that there is none now does not mean that nobody
+                    # looks. One name for all of them, or each would leave a row of its own.
+                    lookers.seen(alias, identity.host_of(f"{self.kind} --once"), self.kind)
             except Error:
                 connections[alias].close()
 

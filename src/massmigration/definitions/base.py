@@ -15,6 +15,8 @@ from massmigration.exceptions import (
     CannotRunOnDB,
     DbAliasNotAllowed,
     DependentMigrationNotApplied,
+    MassMigrationError,
+    UnusableBackend,
 )
 from massmigration.keys import MigrationKey
 from massmigration.loading import store
@@ -111,8 +113,23 @@ class BaseMigration:
         return self.backend or get_settings().backend
 
     def get_backend(self) -> Any:
-        """Make the backend that runs it."""
-        return import_string(self.backend_str)()
+        """Make the backend that runs it.
+
+        Raises:
+            UnusableBackend: when its path leads nowhere, or its class raises; with the reason.
+        """
+        try:
+            return import_string(self.backend_str)()
+        except MassMigrationError:  # it has a sentence of its own
+            raise
+        except Exception as error:
+            text = _(
+                "The backend %(backend)s of %(key)s cannot be used: %(error)s. Install what it"
+                " needs, or correct its path."
+            )
+            why = f"{type(error).__name__}: {str(error).rstrip('.')}"
+            words = {"backend": self.backend_str, "key": self.key, "error": why}
+            raise UnusableBackend(Text(text, **words)) from error
 
     def get_backend_params(self) -> dict[str, Any]:
         """Give `backend_params`, whether set, None or missing."""
@@ -172,6 +189,11 @@ class BaseMigration:
                         "%(key)s depends on %(other)s, which is not applied on %(alias)r yet."
                         " Run that first."
                     )
+                    if other is None and key not in {broken.key for broken in store.broken}:
+                        text = _(
+                            "%(key)s depends on %(other)s, which does not exist and is not applied"
+                            " on %(alias)r. Correct the dependencies."
+                        )
                     msg = Text(text, key=self.key, other=key, alias=alias)
                     raise DependentMigrationNotApplied(msg)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from massmigration import aliases, capabilities, notices
 from massmigration.definitions.ranged import RangedMigration
-from massmigration.engine import ranges, rowkeys, splitting
+from massmigration.engine import attributes, ranges, rowkeys, splitting
 from massmigration.engine.sources import Source, source_of, try_out
 from massmigration.engine.writing import writer_of
 from massmigration.exceptions import WrongState
@@ -66,6 +66,7 @@ def check(migration: BaseMigration, alias: str) -> None:
     migration.check_database(alias)
     aliases.refuse_read_only(alias)
     migration.check_dependencies(alias)
+    attributes.refuse_unusable(migration)
     if isinstance(migration, RangedMigration):
         source = source_of(migration, alias)
         writer_of(migration, source)

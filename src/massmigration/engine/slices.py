@@ -14,7 +14,7 @@ from django.db import Error, connections
 from massmigration import capabilities, notices, status, stored
 from massmigration.definitions import SimpleMigration
 from massmigration.definitions.ranged import RangedMigration
-from massmigration.engine import bare, batches, rowkeys, steps
+from massmigration.engine import attributes, bare, batches, rowkeys, steps
 from massmigration.engine.failing import RowFailed
 from massmigration.engine.sources import Source, source_of
 from massmigration.engine.stopwatch import Stopwatch
@@ -157,6 +157,8 @@ class _Slice:
     def _work(self) -> steps.Outcome:
         task, migration = self.task, self.task.migration
         in_transaction = capabilities.of(task.alias).transactions
+        if self.source is None:  # its code may have changed since it was launched
+            attributes.refuse_unusable(migration)
         if isinstance(migration, SimpleMigration):
             return (batches if migration.atomic and in_transaction else bare).run_simple(task)
         ranged = cast("RangedMigration", migration)

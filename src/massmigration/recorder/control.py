@@ -342,8 +342,8 @@ def _need_status(run: Run, alias: str, done: str, *wanted: str) -> None:
             text,
             key=run.migration_key,
             alias=alias,
-            status=Text(run.status),
-            wanted=reduce(_or, map(Text, wanted)),
+            status=status.word(run.status),
+            wanted=reduce(_or, map(status.word, wanted)),
             done=Text(done),
         )
         raise WrongState(msg)

@@ -24,7 +24,10 @@ def prune(alias: str, older_than: timedelta) -> int:
     Returns:
         How many runs were deleted.
     """
-    before = clock.now(alias) - older_than
+    try:
+        before = clock.now(alias) - older_than
+    except OverflowError:  # before the calendar begins
+        return 0
     ended = Run.objects.using(alias).filter(
         status__in=[status.SUCCEEDED, status.FAILED, status.CANCELLED]
     )

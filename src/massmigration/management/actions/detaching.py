@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from massmigration import api, status
-from massmigration.exceptions import WrongState
+from massmigration.exceptions import UnusableBackend, WrongState
 from massmigration.management.actions import targets, wording
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def warn_without_worker(out: Output, migration: BaseMigration, alias: str) -> No
     if hint and not api.looked_recently(seconds):
         text = f"{alias}: {wording.nobody_looks(seconds, hint)}"
         out.event("no looker", text, migration=migration.key, database=alias)
-    if not api.waits_for_worker(migration):
+    try:
+        if not api.waits_for_worker(migration):
+            return
+    except UnusableBackend as error:
+        out.event("no worker", str(error), migration=migration.key, database=alias)
         return
     if seconds is not None and seconds <= LOOKED_RECENTLY_SECONDS:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from massmigration.management.actions.output import Output
 
 ASK_AGAIN_SECONDS = 1.0
+_MOST_ROWS = 2**63 - 1  # that the run's column can hold
 
 
 def run(out: Output, migration: BaseMigration, alias: str, options: dict[str, Any]) -> None:
@@ -80,12 +82,15 @@ class _Session:
         """Who works on what is left, where that is not this process."""
 
         self.rows = 0
+        self.rows_before = 0
+        """How many rows of the run were done before this command."""
+
         self.seconds = 0.0
         self.helpers = Helpers(self.key, alias, _useful_helpers(migration, alias, options, display))
         self.request = api.RunRequest(
             by=targets.who(),
             restart=options["restart"],
-            limit=None if options["limit"] is None else int(options["limit"]),
+            limit=None if options["limit"] is None else min(int(options["limit"]), _MOST_ROWS),
             workers=1 + self.helpers.count,
             full_speed=options["full_speed"],
             should_stop=signals.is_set,
@@ -126,6 +131,14 @@ class _Session:
                 # The other one has ended, or somebody has stopped it: that is their word.
                 return replace(driven, state=state)
 
+    def count_those_of_helpers(self) -> None:
+        """Take as done here what the processes did that were started for it."""
+        if self.helpers.count:
+            with suppress(Error):
+                found = api.status_of(self.key, self.alias)
+                if found.progress is not None:
+                    self.rows = max(self.rows, found.progress.rows_done - self.rows_before)
+
     def _drive(self) -> api.Driven:
         try:
             driven = api.run(self.migration, self.alias, self.request)
@@ -158,6 +171,9 @@ class _Session:
         found = api.status_of(self.key, self.alias)
         if self.request.restart or found.run is None or found.progress is None:
             return
+        if self.limit is not None:  # a trial begins, or is refused
+            return
+        self.rows_before = found.progress.rows_done
         done = wording.count(found.progress.rows_done, "row")
         if api.is_code_changed(self.migration, found.run):
             text = f"{self.key} on {self.alias} goes on with other code than it began with."
@@ -201,6 +217,7 @@ def holders(driven: api.Driven) -> str:
 
 
 def _report(out: Output, session: _Session, driven: api.Driven) -> None:
+    session.count_those_of_helpers()
     facts = {
         "migration": session.key,
         "database": session.alias,
@@ -263,6 +280,7 @@ def _ending(session: _Session, driven: api.Driven) -> tuple[str, int]:
 def _pause_and_leave(out: Output, session: _Session) -> NoReturn:
     """A signal came: pause what this process worked on, say how to go on, and end."""
     key, alias = session.key, session.alias
+    session.count_those_of_helpers()
     if session.others and not session.has_claimed:
         text = f"{key} on {alias} is left to {session.others}."
         out.event("left", text, migration=key, database=alias)

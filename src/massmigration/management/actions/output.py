@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from django.core.management.base import BaseCommand
+    from django.core.management.base import BaseCommand, OutputWrapper
 
 TEXT = "text"
 JSON = "json"
@@ -55,13 +56,38 @@ class Output:
 
     def trouble(self, text: str) -> None:
         """Write to stderr what somebody should look at, whatever the form."""
-        self.stderr.write(text)
+        try:
+            self.stderr.write(text)
+            self.stderr.flush()
+        except BrokenPipeError:
+            _write_to_nobody(self.stderr)
 
     def draw(self, text: str) -> None:
         """Write without ending the line."""
-        self.stdout.write(text, ending="")
-        self.stdout.flush()
+        self._write(text, ending="")
 
-    def _write(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+    def _write(self, text: str, ending: str | None = None) -> None:
+        try:
+            self.stdout.write(_within(self.stdout, text), ending=ending)
+            self.stdout.flush()
+        except BrokenPipeError:
+            _write_to_nobody(self.stdout)
+
+
+def _within(stream: OutputWrapper, text: str) -> str:
+    """Give the text with what the stream's encoding does not have escaped, as on stderr.
+
+    A key or an error of the project may have any character, and is no reason to stop.
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _write_to_nobody(stream: OutputWrapper) -> None:
+    """Let nothing come of what is written from now on, as whoever read it (`| head`) has gone.
+
+    The work goes on: that nobody watches is no reason to stop it.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.management.base import CommandError
+from django.db import Error
 
 from massmigration import aliases, api
 from massmigration.exceptions import BrokenMigration
@@ -85,8 +86,10 @@ class RunAction:
                     detaching.detach(out, migration, alias, restart=options["restart"])
                 else:
                     foreground.run(out, migration, alias, options)
-            except BaseException:
+            except BaseException as error:
                 _name_the_rest(out, pairs[number + 1 :])
+                if isinstance(error, Error):
+                    raise _trouble(migration, alias, error) from error
                 raise
 
 
@@ -120,7 +123,7 @@ def _one(options: dict[str, Any]) -> list[Pair]:
         allowed = ", ".join(migration.get_allowed_db_aliases())
         msg = (
             f"{migration.key} allows {allowed or 'no database'}, and migrations are applied on:"
-            f" {', '.join(aliases.managed_aliases())}."
+            f" {', '.join(aliases.managed_aliases()) or 'none'}."
         )
         raise CommandError(msg, returncode=exit_codes.FAILED)
     return [(migration, alias) for alias in chosen]
@@ -140,8 +143,21 @@ def _all(options: dict[str, Any]) -> list[Pair]:
         (migration, alias)
         for migration in MigrationGraph(store).ordered(mine)
         for alias in targets.possible_databases(migration.key)
-        if (not chosen or alias in chosen) and not api.migration_is_applied(migration, alias)
+        if (not chosen or alias in chosen) and not _is_applied(migration, alias)
     ]
+
+
+def _is_applied(migration: BaseMigration, alias: str) -> bool:
+    try:
+        return api.migration_is_applied(migration, alias)
+    except Error as error:
+        raise _trouble(migration, alias, error) from error
+
+
+def _trouble(migration: BaseMigration, alias: str, error: Error) -> CommandError:
+    """Say which of the databases has refused or does not answer."""
+    text = f"{migration.key} on {alias}: {api.describe_trouble(error)}"
+    return CommandError(text, returncode=exit_codes.FAILED)
 
 
 def _announce(out: Output, pairs: list[Pair]) -> None:

@@ -105,6 +105,12 @@ def chosen_databases(options: dict[str, Any]) -> list[str]:
     managed = aliases.managed_aliases()
     for alias in chosen:
         aliases.check_alias(alias)
+        if not managed:
+            msg = (
+                "Migrations are applied on no database. See MASSMIGRATION_DATABASES and the"
+                " database routers."
+            )
+            raise DbAliasNotAllowed(msg)
         if alias not in managed:
             msg = (
                 f"No migrations are applied on database {alias!r}; must be one of:"
