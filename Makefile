@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
+QUICK := $(addprefix --ignore tests/,contract crash e2e takeover)
 SETUP := $(PYTHON) scripts/setup_env.py --venv $(VENV) $(if $(MM_WHEEL),--wheel $(MM_WHEEL))
 
 .DEFAULT_GOAL := help
@@ -32,9 +33,9 @@ djangae: ## Cloud Tasks through djangae, and tasks of 0.3.9, in environments of 
 	$(PYTHON) scripts/server_env.py cloud-tasks
 	$(PYTHON) scripts/test_djangae.py -n 2 --dist loadscope -m "not slow" $(ARGS)
 
-quick: ## the same on SQLite alone and without a browser, in less than a minute
+quick: ## in less than a minute: what needs SQLite alone, no browser and no processes that are killed
 	$(SETUP) test
-	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --databases sqlite --ignore tests/contract --ignore tests/takeover $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser and not processes" --databases sqlite $(QUICK) $(ARGS)
 
 slow: ## the slow tests alone
 	$(PYTHON) scripts/install_servers.py

@@ -108,6 +108,7 @@ def test_process_killed_at_a_point_does_each_row_once(alias, register, point):
     assert values(alias) == [1] * 25
 
 
+@pytest.mark.processes
 def test_two_processes_on_one_run_do_each_row_once(alias, register):
     launched(alias, register, 300, AddOneSlowly)
 

@@ -394,6 +394,7 @@ def test_a_project_that_manages_no_database_is_told_so():
     assert run.error.endswith("migrations are applied on: none.")
 
 
+@pytest.mark.processes
 @pytest.mark.db("sqlite")
 def test_a_reader_that_leaves_early_neither_stops_the_work_nor_brings_a_traceback():
     make_items("default", 5)
@@ -410,6 +411,7 @@ def test_a_reader_that_leaves_early_neither_stops_the_work_nor_brings_a_tracebac
     assert (code, errors) == (0, "")
 
 
+@pytest.mark.processes
 @pytest.mark.db("sqlite")
 def test_a_project_without_a_default_database_works_on_the_others(manage):
     make_items("other", 5)

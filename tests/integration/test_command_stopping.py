@@ -21,6 +21,8 @@ from tests.integration.commands import (
 )
 from tests.integration.support import make_items, values
 
+pytestmark = pytest.mark.processes
+
 COUNT = 60
 RUN = ("run", "shop", "0004")
 SLOW = {"MM_SLOW_SECONDS": "0.05", "MM_SLOW_BATCH": "5"}

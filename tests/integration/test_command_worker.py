@@ -21,6 +21,8 @@ from tests.integration.commands import (
 )
 from tests.integration.support import AddOne, make_items, values
 
+pytestmark = pytest.mark.processes
+
 SLOW = {"MM_SLOW_SECONDS": "0.05", "MM_SLOW_BATCH": "5"}
 COUNT = 60
 

@@ -336,6 +336,7 @@ def run_in(project, *words):
     )
 
 
+@pytest.mark.processes
 def test_the_fixtures_work_in_a_project_of_their_own_under_pytest(project):
     done = run_in(
         project,

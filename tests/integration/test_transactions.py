@@ -84,6 +84,7 @@ def test_nested_run_is_possible_where_it_is_asked_for_and_is_undone_with_the_res
 # --- write first --------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 @pytest.mark.db("sqlite")
 def test_two_processes_on_one_sqlite_file_never_see_a_locked_database(alias, register):
     make_items(alias, 400)

@@ -85,6 +85,7 @@ def test_restarted_server_comes_back_on_the_same_port(name, way, request):
     assert server.is_ready(server)
 
 
+@pytest.mark.processes
 def test_servers_end_when_their_process_is_killed():
     code = """
         import os, signal
@@ -106,6 +107,7 @@ def test_servers_end_when_their_process_is_killed():
     assert [pid for pid in pids if watchdog.start_time(int(pid))] == []
 
 
+@pytest.mark.processes
 def test_a_process_never_looks_gone_while_it_writes_that_it_is_there(tmp_path):
     """Else another process that begins at that moment ends its servers."""
     owner = tmp_path / "owner"
