@@ -5,6 +5,7 @@ All are warnings. A broken migration must not keep a site from starting or `migr
 
 from __future__ import annotations
 
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from massmigration import code_checks
 from massmigration.conf import get_settings, known_settings, unknown_settings
 from massmigration.exceptions import SettingsError
 from massmigration.loading import MigrationGraph, store
+from massmigration.loading.files import misnamed_files
 from massmigration.loading.graph import CYCLE, DUPLICATE_NUMBER, MALFORMED, MISSING
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ WRONG_SETTING: Final = "massmigration.W006"
 MALFORMED_DEPENDENCY: Final = "massmigration.W007"
 
 NO_PAGES: Final = "massmigration.W022"
+MISNAMED_FILE: Final = "massmigration.W025"
 
 _GRAPH: Final = {
     MISSING: (
@@ -67,8 +70,8 @@ def register_all() -> None:
 
 
 def check_files(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
-    """Warn of each file of a migration that cannot be used."""
-    return [
+    """Warn of each file of a migration that cannot be used, or that is passed over by its name."""
+    broken: list[CheckMessage] = [
         django_checks.Warning(
             f"{file.key} cannot be used. {file.error}",
             hint=f"Correct {file.path}; it can be neither applied nor asked for until then.",
@@ -77,6 +80,19 @@ def check_files(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Check
         for file in store.broken
         if _is_asked_for(file.key, app_configs)
     ]
+    return broken + [_misnamed(path) for path in _paths_of_misnamed(app_configs)]
+
+
+def _paths_of_misnamed(app_configs: Sequence[AppConfig] | None) -> Iterator[str]:
+    for config in apps.get_app_configs() if app_configs is None else app_configs:
+        with suppress(OSError):  # the store says that it cannot be read
+            yield from misnamed_files(config)
+
+
+def _misnamed(path: str) -> CheckMessage:
+    text = f"{path} is passed over: its name is not that of a migration."
+    hint = "Name it by a number and lower case letters, digits and underscores, as 0001_name.py."
+    return django_checks.Warning(text, hint=hint, id=MISNAMED_FILE)
 
 
 def check_dependencies(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:

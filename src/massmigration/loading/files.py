@@ -109,6 +109,20 @@ def find_files(app_config: AppConfig) -> list[MigrationFile]:
     return sorted(found.values(), key=lambda file: (file.key.number, file.key.name))
 
 
+def misnamed_files(app_config: AppConfig) -> list[str]:
+    """List the paths of files that have a number as migrations have, and no name of one.
+
+    Raises:
+        OSError: when the folder cannot be read.
+    """
+    return [
+        str(Path(folder, name))
+        for folder in _folders(app_config)
+        for name in _file_names(folder)
+        if name[0].isdigit() and name.endswith(".py") and migration_id_from_filename(name) is None
+    ]
+
+
 def import_file(file: MigrationFile) -> ModuleType:
     """Import the file under its dotted path; whatever it raises comes out as it is."""
     _make_importable(file)

@@ -63,6 +63,20 @@ def test_w004_a_number_used_twice(throwaway):
     assert "key" in hint
 
 
+def test_w025_a_file_that_is_passed_over_by_its_name(throwaway):
+    app = throwaway.add(_0001_a=source())
+    folder = app / "massmigrations"
+    for name in ("0002_Big.py", "0003.py", "helpers.py", "0004_a.txt"):
+        (folder / name).write_text("")
+    messages = found()
+    assert {check_id for check_id, _, _ in messages} == {"massmigration.W025"}
+    assert [text.split(" is passed over")[0] for _, text, _ in messages] == [
+        str(folder / "0002_Big.py"),
+        str(folder / "0003.py"),
+    ]
+    assert "0001_name.py" in messages[0][2]
+
+
 def test_w005_an_unknown_setting():
     with override_settings(MASSMIGRATION_BAKEND="x"):
         check_id, text, hint = only()
