@@ -52,6 +52,19 @@ def test_a_signal_pauses_after_the_batch_and_run_goes_on_from_there(alias, manag
     assert record_of(alias).is_applied
 
 
+def test_the_second_stop_tells_of_the_rows_before_it_too(alias):
+    make_items(alias, COUNT)
+    said, done = [], [0]
+    for _ in range(2):
+        with started(*RUN, "--database", alias, **SLOW) as process:
+            wait_for_rows(alias, done[-1] + 1)
+            said.append(stop(process, signal.SIGINT).out)
+        done.append(rows_done(alias))
+
+    assert f"paused after {done[1]} rows. Nothing is lost." in said[0]
+    assert f"paused after {done[2] - done[1]} rows, {done[2]} in all. Nothing is lost." in said[1]
+
+
 def test_a_run_that_was_killed_goes_on_at_once_and_does_no_row_twice(alias, manage):
     make_items(alias, COUNT)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import subprocess
@@ -18,6 +19,7 @@ from django.test import override_settings
 from massmigration import authoring
 from massmigration.authoring import BUILT_IN_TEMPLATES, Dependencies
 from massmigration.loading import MigrationGraph, store
+from massmigration.management.commands import makemassmigration
 from tests.unit.loading.conftest import source
 
 TEMPLATES = Path(authoring.__file__).parent / "templates" / "migration_templates"
@@ -60,6 +62,14 @@ def test_the_first_migration_of_an_app_makes_its_folder_and_depends_on_nothing(t
 def test_it_says_where_the_file_is(attic, capsys):
     call_command("makemassmigration", "attic", "new", no_color=True)
     assert capsys.readouterr().out == f"Created {attic / 'massmigrations' / '0001_new.py'}\n"
+
+
+def test_it_says_so_whatever_the_outputs_encoding_is(attic, monkeypatch):
+    monkeypatch.setattr(makemassmigration, "write_migration", lambda *_: "Äpfel/0001_new.py")
+    stdout = io.TextIOWrapper(io.BytesIO(), "ascii")
+    call_command("makemassmigration", "attic", "new", no_color=True, stdout=stdout)
+    stdout.flush()
+    assert stdout.buffer.getvalue() == b"Created \\xc4pfel/0001_new.py\n"
 
 
 @pytest.mark.parametrize("name", ["happy", "p", "y", "py", "happy_py", "0001"])

@@ -286,6 +286,8 @@ def _pause_and_leave(out: Output, session: _Session) -> NoReturn:
         out.event("left", text, migration=key, database=alias)
         sys.exit(exit_codes.stopped_by(session.signals.number))
     done = f"after {wording.count(session.rows, 'row')}"
+    if session.rows_before and not session.others:
+        done += f", {session.rows_before + session.rows:,} in all"
     again = f"To go on:  {targets.command_for('run', key, alias)}"
     try:
         api.pause(key, alias, by=targets.who())

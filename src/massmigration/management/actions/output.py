@@ -68,13 +68,13 @@ class Output:
 
     def _write(self, text: str, ending: str | None = None) -> None:
         try:
-            self.stdout.write(_within(self.stdout, text), ending=ending)
+            self.stdout.write(writable(self.stdout, text), ending=ending)
             self.stdout.flush()
         except BrokenPipeError:
             _write_to_nobody(self.stdout)
 
 
-def _within(stream: OutputWrapper, text: str) -> str:
+def writable(stream: OutputWrapper, text: str) -> str:
     """Give the text with what the stream's encoding does not have escaped, as on stderr.
 
     A key or an error of the project may have any character, and is no reason to stop.

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from massmigration.authoring import BUILT_IN_TEMPLATES, check_name, find_template, write_migration
 from massmigration.exceptions import MigrationError
 from massmigration.loading import installed_app
+from massmigration.management.actions.output import writable
 
 
 class Command(BaseCommand):
@@ -50,4 +51,5 @@ class Command(BaseCommand):
         except MigrationError as error:
             raise CommandError(str(error)) from error
         if options["verbosity"]:
-            self.stdout.write(self.style.SUCCESS(f"Created {path}"))
+            text = self.style.SUCCESS(f"Created {path}")
+            self.stdout.write(writable(self.stdout, text))
