@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from massmigration.texts import Text
 from massmigration.texts import noop as _
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, order=True)
@@ -45,3 +46,26 @@ class MigrationKey:
 
     def __str__(self) -> str:
         return f"{self.app_label}:{self.name}"
+
+
+def nearest_key(wanted: str, keys: Iterable[str]) -> list[str]:
+    """Give the one of the keys that was probably meant; [] where none is like it.
+
+    The names are compared without their numbers, and those of the same app first: keys that have
+    nothing else in common are alike in these.
+    """
+    keys, meant = list(keys), _word(wanted)
+    of_app = [key for key in keys if key.partition(":")[0] == wanted.partition(":")[0]]
+    for some in (of_app, keys):
+        by_word = {_word(key): key for key in reversed(some)}
+        found = get_close_matches(meant, by_word, n=1)
+        found += [word for word in by_word if meant and word.startswith(meant)]
+        if found:
+            return [by_word[found[0]]]
+    return []
+
+
+def _word(key: str) -> str:
+    name = key.partition(":")[2]
+    number, _underscore, word = name.partition("_")
+    return word if number.isdecimal() else name

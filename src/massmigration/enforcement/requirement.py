@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
@@ -20,7 +19,7 @@ from massmigration.exceptions import (
     MigrationNotFound,
     RequiredMigrationNotApplied,
 )
-from massmigration.keys import MigrationKey
+from massmigration.keys import MigrationKey, nearest_key
 from massmigration.loading import store
 from massmigration.texts import Text, did_you_mean, joined, text_of
 from massmigration.texts import noop as _
@@ -213,10 +212,8 @@ def _find(identifier: Identifier) -> tuple[str, LoadedMigration | None]:
         text = text_of(error)
     if "Did you mean" not in text:
         keys = [*store.by_key, *(file.key for file in store.broken)]
-        names = {each.partition(":")[2]: each for each in keys}
-        nearest = [names[name] for name in get_close_matches(key.name, names, n=1)]
         there_are = Text(_("There are: %(keys)s."), keys=_some(keys))
-        text = joined(" ", [text, *(did_you_mean(nearest) or [there_are])])
+        text = joined(" ", [text, *(did_you_mean(nearest_key(str(key), keys)) or [there_are])])
     raise ValueError(text)
 
 

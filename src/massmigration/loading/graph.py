@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from massmigration.exceptions import MigrationError
-from massmigration.keys import MigrationKey
+from massmigration.keys import MigrationKey, nearest_key
 from massmigration.loading.protocol import LoadedMigration
 from massmigration.texts import Text, did_you_mean, joined
 from massmigration.texts import noop as _
@@ -109,7 +108,7 @@ class MigrationGraph:
         for key, named in self._dependencies.items():
             for other in named:
                 if other not in existing:
-                    nearest = get_close_matches(other, self._existing, n=1)
+                    nearest = nearest_key(other, self._existing)
                     text = _("%(key)s depends on %(other)s, which does not exist.")
                     missing = Text(text, key=key, other=other)
                     yield Problem(MISSING, key, joined(" ", [missing, *did_you_mean(nearest)]))

@@ -15,7 +15,7 @@ from django.core.signals import setting_changed
 
 from massmigration.constants import MIGRATIONS_FOLDER
 from massmigration.exceptions import BrokenMigration, MigrationError, MigrationNotFound
-from massmigration.keys import MigrationKey
+from massmigration.keys import MigrationKey, nearest_key
 from massmigration.loading.digest import code_hash
 from massmigration.loading.files import MigrationFile, find_files, import_file, installed_app
 from massmigration.texts import Text, did_you_mean, joined, text_of
@@ -107,7 +107,7 @@ class MigrationsStore:
         if str(key) in loaded.broken:
             _refuse_broken(loaded.broken[str(key)])
         installed_app(key.app_label)
-        nearest = get_close_matches(str(key), [*loaded.by_key, *loaded.broken], n=1)
+        nearest = nearest_key(str(key), [*loaded.by_key, *loaded.broken])
         text = Text(_("There is no migration %(key)s."), key=str(key))
         raise MigrationNotFound(joined(" ", [text, *did_you_mean(nearest)]))
 
