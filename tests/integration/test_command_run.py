@@ -248,6 +248,19 @@ def test_a_dependency_that_does_not_exist_is_not_to_be_run_first(alias, register
     )
 
 
+def test_dependencies_in_a_circle_are_not_to_be_run_first(alias, register):
+    register(AddOne).dependencies = [("shop", "0901_other")]
+    register(AddOne, "0901_other").dependencies = [("shop", "0900_test")]
+
+    result = command("run", "shop", "0900", "--database", alias)
+
+    assert result.code == 1
+    assert result.error == (
+        "Migrations depend on each other in a circle: shop:0900_test -> shop:0901_other ->"
+        " shop:0900_test. Take one out of another's dependencies; until then none can be applied."
+    )
+
+
 def test_detach_leaves_the_work_and_says_when_no_worker_was_seen(alias):
     make_items(alias, 5)
 

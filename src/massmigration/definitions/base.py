@@ -16,15 +16,16 @@ from massmigration.exceptions import (
     DbAliasNotAllowed,
     DependentMigrationNotApplied,
     MassMigrationError,
+    MigrationError,
     UnusableBackend,
 )
 from massmigration.keys import MigrationKey
-from massmigration.loading import store
+from massmigration.loading import MigrationGraph, store
 from massmigration.loading.digest import code_hash
 from massmigration.models import MigrationRecord
 from massmigration.recorder import external, launching
 from massmigration.recorder.control import failure_of
-from massmigration.texts import Text
+from massmigration.texts import Text, joined, text_of
 from massmigration.texts import noop as _
 from massmigration.transactions import joinable
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
 
+    from massmigration.loading.protocol import LoadedMigration
 
 logger = logging.getLogger("massmigration")
 
@@ -185,17 +187,24 @@ class BaseMigration:
                 aliases = list(other.get_allowed_db_aliases())
             for alias in aliases:
                 if not _is_applied(key, alias):
-                    text = _(
-                        "%(key)s depends on %(other)s, which is not applied on %(alias)r yet."
-                        " Run that first."
-                    )
-                    if other is None and key not in {broken.key for broken in store.broken}:
-                        text = _(
-                            "%(key)s depends on %(other)s, which does not exist and is not applied"
-                            " on %(alias)r. Correct the dependencies."
-                        )
-                    msg = Text(text, key=self.key, other=key, alias=alias)
-                    raise DependentMigrationNotApplied(msg)
+                    raise DependentMigrationNotApplied(self._unmet(key, other, alias))
+
+    def _unmet(self, key: str, other: LoadedMigration | None, alias: str) -> Text:
+        """Say what is to be done about a dependency that is not applied."""
+        try:
+            MigrationGraph(store).ordered([self])
+        except MigrationError as circle:
+            mend = _("Take one out of another's dependencies; until then none can be applied.")
+            return joined(" ", [text_of(circle), Text(mend)])
+        text = _(
+            "%(key)s depends on %(other)s, which is not applied on %(alias)r yet. Run that first."
+        )
+        if other is None and key not in {broken.key for broken in store.broken}:
+            text = _(
+                "%(key)s depends on %(other)s, which does not exist and is not applied"
+                " on %(alias)r. Correct the dependencies."
+            )
+        return Text(text, key=self.key, other=key, alias=alias)
 
     def can_be_started(self, db_alias: str) -> bool:
         """Tell whether there is no record of it on this database, or one that is to be replaced."""
