@@ -93,8 +93,8 @@ def _measure(
         "batch": lambda: constant.a_batch(alias, say),
         "constant": lambda: constant.by_length(alias, lengths, repeats, say, seconds),
         "sparse": lambda: sparse.filtered(alias, options.many, repeats, say, seconds),
-        # Fewer rows end before anybody can pause.
-        "pause": lambda: constant.a_pause(alias, max(rows, 5_000), pauses, say),
+        # Fewer rows end before anybody can pause, on a busy machine.
+        "pause": lambda: constant.a_pause(alias, max(rows, 20_000), pauses, say),
     }
     return measure[part.name](), databases.version(alias)
 

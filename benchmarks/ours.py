@@ -53,8 +53,12 @@ class Workers:
         for process in self.processes:
             process.stdin.write(b"go\n")
             process.stdin.flush()
-        while not Run.objects.using(self.alias).filter(id=run.id, status="succeeded").exists():
-            if time.monotonic() > until or all(each.poll() is not None for each in self.processes):
+        while True:
+            # Asked first: what ended after that may have ended with the run.
+            have_ended = all(each.poll() is not None for each in self.processes)
+            if Run.objects.using(self.alias).filter(id=run.id, status="succeeded").exists():
+                return
+            if have_ended or time.monotonic() > until:
                 msg = f"{self.migration.key} on {self.alias} did not end."
                 raise AssertionError(msg)
             time.sleep(0.005)

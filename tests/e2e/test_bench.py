@@ -18,15 +18,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def bench(*words, check=True, timeout=300):
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         cwd=ROOT,
         timeout=timeout,
-        check=check,
+        check=False,
     )
+    assert not check or done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done
 
 
 def kept(part, database, title, *, holds=True):
