@@ -74,12 +74,17 @@ def test_dense_rows_that_follow_sparse_ones_are_all_done(alias, register, make):
 
 @pytest.mark.db("postgresql", "mariadb")
 def test_read_of_a_batch_uses_the_key_index(alias, register):
-    """The table is far longer than one range: of a short one, half of it is read by no index."""
+    """Of ranges that are far shorter than the table: half of it is read by no index.
+
+    How long they become is told by how fast the machine is.
+    """
     make_sparse(alias, 100_000, 500)
     plans = []
 
     def explain(execute, sql, params, many, context):
-        if sql.startswith("SELECT") and "shop_item" in sql and "WHERE" in sql:
+        keys = [each for each in params or () if isinstance(each, int)]
+        is_short = len(keys) < 2 or max(keys) - min(keys) < 30_000
+        if sql.startswith("SELECT") and "shop_item" in sql and "WHERE" in sql and is_short:
             with connections[alias].connection.cursor() as cursor:
                 cursor.execute("EXPLAIN " + sql, params)
                 plans.append((sql, str(cursor.fetchall())))
@@ -92,7 +97,7 @@ def test_read_of_a_batch_uses_the_key_index(alias, register):
     with connections[alias].execute_wrapper(explain):
         api.run(register(Sparse), alias)
 
-    assert plans
+    assert any("LIMIT 100" in sql for sql, _ in plans)
     for sql, plan in plans:
         if alias == "mariadb":
             assert "PRIMARY" in plan, (sql, plan)
